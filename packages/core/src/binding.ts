@@ -1,0 +1,149 @@
+import { attributeText, contextAttributes } from './attribute.ts'
+import { decodeData, encodeData, isJsonType, mediaTypeOf } from './data.ts'
+import { InvalidEventError, UnsupportedContentTypeError } from './errors.ts'
+import { type CloudEvent, validateEvent } from './event.ts'
+import { decodeJsonEvent, encodeJsonEvent, STRUCTURED_JSON, STRUCTURED_JSON_UTF8 } from './json.ts'
+import { type Header, type Message, textOf } from './message.ts'
+
+/** How an event is laid into one message. Batched mode has many events in one message and a call of its own. */
+export type ContentMode = 'binary' | 'structured'
+
+export interface EncodeOptions {
+  readonly mode: ContentMode
+  /** Order key; default: the event's `partitionkey`. */
+  readonly key?: string | Uint8Array
+}
+
+/** A CloudEvents protocol binding: between events and one transport's messages. */
+export interface Binding {
+  /** Throws InvalidEventError when the event is not valid. Adds no attribute and drops none. */
+  encode(event: CloudEvent, options: EncodeOptions): Message
+  /**
+   * Reads either mode, and a structured event without a content type (a JSON object with `specversion`).
+   * Throws InvalidEventError or UnsupportedContentTypeError; never anything else, whatever the bytes.
+   */
+  decode(message: Message): CloudEvent
+  /** True when the message says that it carries an event, valid or not. */
+  isEvent(message: Message): boolean
+}
+
+/** What differs between the bindings: how an attribute becomes a header. */
+export interface BindingRules {
+  /** For error texts: `CloudEvents Kafka binding 1.0.2`. */
+  readonly specification: string
+  /** The header for an attribute, as written. */
+  headerName(attribute: string): string
+  /** The attribute of a header (its name in lower case); null for a header that is none. */
+  attributeName(header: string): string | null
+  encodeValue(text: string): string
+  /** May throw InvalidEventError. */
+  decodeValue(text: string, attribute: string): string
+  /** Whether no data is no body (Kafka's null value), or an empty one. */
+  readonly absentBody: null | Uint8Array
+  /** Forces structured mode for events that this transport's binary mode cannot tell apart (MQTT 5). */
+  mustBeStructured?(event: CloudEvent): boolean
+}
+
+/** A binding from its rules. Modes and their order of precedence are those of every binding's §3 (structured by content type first). */
+export function createBinding(rules: BindingRules): Binding {
+  function encode(event: CloudEvent, { mode, key = keyOf(event) }: EncodeOptions): Message {
+    const keyed = key === undefined ? {} : { key }
+    if (mode === 'structured' || rules.mustBeStructured?.(event)) {
+      return { body: encodeJsonEvent(event), headers: [], contentType: STRUCTURED_JSON_UTF8, ...keyed }
+    }
+    validateEvent(event)
+    const headers: Header[] = []
+    for (const [name, value] of contextAttributes(event)) {
+      headers.push([rules.headerName(name), rules.encodeValue(attributeText(value))])
+    }
+    // JSON is the default type of data that is a value; bytes without a type stay without one.
+    const type = event.datacontenttype ?? (needsJsonType(event.data) ? 'application/json' : undefined)
+    const body = encodeData(event.data, type) ?? rules.absentBody
+    return { body, headers, ...(type === undefined ? {} : { contentType: type }), ...keyed }
+  }
+
+  function decode(message: Message): CloudEvent {
+    const mediaType = message.contentType === undefined ? undefined : mediaTypeOf(message.contentType)
+    if (mediaType?.startsWith('application/cloudevents')) {
+      if (mediaType === STRUCTURED_JSON) return decodeJsonEvent(message.body ?? new Uint8Array())
+      throw new UnsupportedContentTypeError(message.contentType ?? '', STRUCTURED_JSON)
+    }
+    const attributes = binaryAttributes(message.headers)
+    if (attributes === null || (!('specversion' in attributes) && looksStructured(message))) {
+      return decodeUnmarked(message)
+    }
+    const { contentType } = message
+    if (contentType !== undefined) attributes.datacontenttype = contentType
+    validateEvent(attributes)
+    const data = decodeData(message.body, contentType)
+    return data === undefined ? attributes : { ...attributes, data }
+  }
+
+  /** Hand-written producers send a structured event with no content type, or as plain JSON. */
+  function decodeUnmarked(message: Message): CloudEvent {
+    if (looksStructured(message)) return decodeJsonEvent(message.body)
+    if (message.contentType !== undefined && !isJsonType(message.contentType)) {
+      throw new UnsupportedContentTypeError(
+        message.contentType,
+        `${STRUCTURED_JSON} or the attributes as headers`,
+      )
+    }
+    throw new InvalidEventError(
+      'specversion',
+      rules.specification,
+      `is required and missing: the message has no ${rules.headerName('specversion')} and is not ${STRUCTURED_JSON}`,
+    )
+  }
+
+  /** Null when no header at all is an attribute. */
+  function binaryAttributes(headers: readonly Header[]): Record<string, unknown> | null {
+    let attributes: Record<string, unknown> | null = null
+    for (const [header, value] of headers) {
+      const name = rules.attributeName(header.toLowerCase())
+      if (name === null || name === 'datacontenttype' || name === 'data') continue
+      attributes ??= {}
+      // Of a repeated attribute the first counts; a `__proto__` is an own member like any other and fails validation.
+      if (Object.hasOwn(attributes, name)) continue
+      const text = rules.decodeValue(textOf(value), name)
+      Object.defineProperty(attributes, name, {
+        value: text,
+        enumerable: true,
+        configurable: true,
+        writable: true,
+      })
+    }
+    return attributes
+  }
+
+  function isEvent(message: Message): boolean {
+    if (
+      message.contentType !== undefined &&
+      mediaTypeOf(message.contentType).startsWith('application/cloudevents')
+    )
+      return true
+    const marker = rules.headerName('specversion').toLowerCase()
+    return message.headers.some(([name]) => name.toLowerCase() === marker) || looksStructured(message)
+  }
+
+  return { encode, decode, isEvent }
+}
+
+function keyOf(event: CloudEvent): string | undefined {
+  return typeof event.partitionkey === 'string' ? event.partitionkey : undefined
+}
+
+function needsJsonType(data: unknown): boolean {
+  return data !== undefined && !(data instanceof Uint8Array)
+}
+
+const BRACE = 0x7b
+
+/** A JSON object with a `specversion` member. The bytes are searched before anything is parsed: most messages have neither. */
+function looksStructured(message: Message): message is Message & { readonly body: Uint8Array } {
+  const { body, contentType } = message
+  if (body === null || (contentType !== undefined && !isJsonType(contentType))) return false
+  const view = Buffer.from(body.buffer, body.byteOffset, body.byteLength)
+  let start = 0
+  while (start < view.length && (view[start] ?? 0) <= 0x20) start++
+  return view[start] === BRACE && view.includes('"specversion"')
+}

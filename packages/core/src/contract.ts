@@ -1,0 +1,121 @@
+import type { Attributes } from '@opentelemetry/api'
+import type { Binding } from './binding.ts'
+import type { ThroughlineError } from './errors.ts'
+import type { Message } from './message.ts'
+
+/**
+ * The two contracts that a driver implements, and nothing else. Tracing, retry, dead letters, reconnecting and
+ * metrics are decorators round them, the same for every transport.
+ */
+
+/** What became of one message. `error` is an UnavailableError when trying again later can help, else a PermanentError. */
+export type PublishResult =
+  | { readonly ok: true; readonly partition?: number; readonly offset?: bigint; readonly statusCode?: number }
+  | { readonly ok: false; readonly error: ThroughlineError }
+
+export interface Publisher {
+  /** Where messages without a `destination` of their own go. */
+  readonly destination: string
+  /** Connects. Idempotent; `publish` does it by itself. Throws UnavailableError when the broker cannot be reached. */
+  open(): Promise<void>
+  /**
+   * Sends and waits until the broker has confirmed (Kafka acks=all, MQTT PUBACK/PUBCOMP, HTTP 2xx; QoS 0: handed to
+   * the client). Answers per message, in the order given, and never rejects: a lost connection is every unconfirmed
+   * message's own UnavailableError. Calls may overlap; messages of one key keep the order of the calls.
+   */
+  publish(messages: readonly Message[]): Promise<readonly PublishResult[]>
+  /** Waits for what is in flight, then disconnects. Idempotent. */
+  close(): Promise<void>
+}
+
+/** Where a delivery stands in its source. */
+export interface Position {
+  /** Topic, queue or path, as it is (never a pattern). */
+  readonly destination: string
+  /** The subscription's pattern, when it has wildcards: `sensors/+/reading`. */
+  readonly pattern?: string
+  readonly partition?: number
+  readonly offset?: bigint
+  /** The broker's or record's time, Unix milliseconds. */
+  readonly timestampMs?: number
+}
+
+/** One message handed to a subscriber, to be settled. Plain data; a driver's own deliveries add what it needs to settle them. */
+export interface Delivery {
+  readonly message: Message
+  readonly position: Position
+  /** From 1; more where the broker itself counts deliveries. */
+  readonly attempt: number
+  /** True when the broker says it has delivered this before. */
+  readonly redelivered?: boolean
+  /** Deliveries of the same order key are handled one after the other. Undefined: no order to keep. */
+  readonly orderKey?: string
+  /** Aborted when the delivery is no longer ours (a revoked partition, a caller that went away). Settling it then does nothing. */
+  readonly signal?: AbortSignal
+}
+
+/** AMQP's outcomes, for every transport. What each does on each transport is a table in docs/transports.md. */
+export type Settlement =
+  | { readonly outcome: 'accept' }
+  /** Not handled: the broker is to deliver it again, not before `delayMs` where the transport can say so. */
+  | { readonly outcome: 'release'; readonly delayMs: number }
+  /** Handled for good, with failure. `deadLettered`: it has been published and confirmed elsewhere. */
+  | { readonly outcome: 'reject'; readonly reason: Error; readonly deadLettered: boolean }
+
+export interface Subscriber {
+  /** Attributes of OpenTelemetry's conventions that hold for all deliveries, e.g. `messaging.consumer.group.name`. */
+  readonly attributes: Attributes
+  /** Connects and subscribes. Idempotent while connected. Throws UnavailableError when the broker cannot be reached. */
+  open(): Promise<void>
+  /**
+   * Deliveries as they arrive, in the arrays the client has them in; opens by itself. Stops reading while its window of
+   * unsettled deliveries is full. Ends when the signal is aborted or the subscriber is closed; throws UnavailableError
+   * when the connection is lost, after which it may be called again and reconnects.
+   */
+  deliveries(signal?: AbortSignal): AsyncIterable<readonly Delivery[]>
+  /**
+   * Settles, late and in any order. Idempotent; does nothing for a delivery of an earlier connection, which the broker
+   * delivers again. Resolves when the outcome has been handed to the broker.
+   */
+  settle(deliveries: readonly Delivery[], outcome: Settlement): Promise<void>
+  /** Sends what is settled, leaves what is not to be delivered again, disconnects. Idempotent. */
+  close(): Promise<void>
+}
+
+/** What is true of a transport; the conformance suite and the start-up warnings go by it. */
+export interface Features {
+  /** Unsettled deliveries come again. */
+  readonly acknowledges: boolean
+  /** What order the source keeps. */
+  readonly ordering: 'key' | 'destination' | 'none'
+  /** Which headers it can carry. */
+  readonly headers: 'bytes' | 'text' | 'none'
+  /** Can read again from an earlier position. */
+  readonly replay: boolean
+  /** The sender waits for the outcome: a bad message is its sender's to mend, and is answered instead of dead-lettered. */
+  readonly answersSender: boolean
+}
+
+/** One kind of broker connection: makes publishers and subscribers and says what only it knows. */
+export interface Transport<PublisherOptions, SubscriberOptions> {
+  /** `messaging.system`: `kafka`, `mqtt`, `rabbitmq`, `http`. */
+  readonly system: string
+  /** `messaging.operation.name` of a send. */
+  readonly sendOperation: 'send' | 'publish'
+  readonly features: Features
+  readonly binding: Binding
+  /** Attributes that only this transport has, as plain data by OpenTelemetry's names. Asked for only by spans that record. */
+  readonly attributes: TransportAttributes
+  publisher(options: PublisherOptions): Publisher
+  subscriber(options: SubscriberOptions): Subscriber
+}
+
+export interface TransportAttributes {
+  /** Known before anything is sent: `server.address`, `server.port`, `messaging.client.id`. */
+  readonly connection: Attributes
+  /** Of a message about to be sent to `destination`. */
+  sent(message: Message, destination: string): Attributes
+  /** Learned from the confirmation: partition, offset, status code. */
+  confirmed(result: PublishResult): Attributes
+  delivered(delivery: Delivery): Attributes
+}

@@ -1,0 +1,42 @@
+import { chromium, clients } from './bootstrap/clients.mjs'
+import { java, maven } from './bootstrap/java.mjs'
+import { kafka } from './bootstrap/kafka.mjs'
+import { mosquitto } from './bootstrap/mosquitto.mjs'
+import { packages } from './bootstrap/packages.mjs'
+import { provide } from './bootstrap/setup.mjs'
+
+const things = { packages, java, maven, kafka, mosquitto, clients, chromium }
+
+/** Brokers that the environment names need not be installed. */
+const brokers = () => [
+  ...(process.env.KAFKA_BROKERS ? [] : ['java', 'kafka']),
+  ...(process.env.MQTT_URL ? [] : ['mosquitto']),
+]
+
+/**
+ * What a task needs.
+ *
+ * @param {string} task
+ * @param {readonly string[]} args
+ * @returns {string[]}
+ */
+export function needsOf(task, args) {
+  const withBrokers = ['packages', ...brokers()]
+  if (task === 'demo' || task === 'bench') return withBrokers
+  if (task === 'test' && !args.includes('--quick')) return [...withBrokers, 'clients', 'chromium']
+  if (task === 'brokers' && ['start', 'restart', 'run'].some((command) => args.includes(command))) {
+    return ['packages', 'java', 'kafka', 'mosquitto']
+  }
+  return ['packages']
+}
+
+/**
+ * Sets up what a task needs: at once where all is there. Each step can be broken off and run again.
+ *
+ * @param {string} task
+ * @param {readonly string[]} args
+ */
+export function setUp(task, args) {
+  // To stderr: a task's own output may be read by a program.
+  return provide(things, needsOf(task, args), (line) => process.stderr.write(`${line}\n`))
+}

@@ -1,0 +1,19 @@
+import { homedir } from 'node:os'
+import { dirname, join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+/** The root of the repository. */
+export const repository = resolve(dirname(fileURLToPath(import.meta.url)), '../..')
+
+/**
+ * Where everything that set-up downloads is kept: `THROUGHLINE_CACHE`, else `$XDG_CACHE_HOME/throughline`, else
+ * `~/.cache/throughline`. Not under node_modules, which `npm ci` wipes.
+ */
+export function cacheFolder() {
+  const named = process.env.THROUGHLINE_CACHE
+  if (named) return resolve(named)
+  return join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'throughline')
+}
+
+/** Commands that set-up provides (wrappers of what it unpacked); first on PATH of every task. */
+export const cacheBin = () => join(cacheFolder(), 'bin')

@@ -7,7 +7,13 @@
  */
 
 /** An attribute's value: OTLP's AnyValue as JSON. 64-bit integers beyond 2^53 are decimal strings, bytes base64. */
-export type AttributeValue = string | number | boolean | null | readonly AttributeValue[] | { readonly [name: string]: AttributeValue }
+export type AttributeValue =
+  | string
+  | number
+  | boolean
+  | null
+  | readonly AttributeValue[]
+  | { readonly [name: string]: AttributeValue }
 export type Attributes = Readonly<Record<string, AttributeValue>>
 
 export type SpanKind = 'INTERNAL' | 'SERVER' | 'CLIENT' | 'PRODUCER' | 'CONSUMER'
@@ -41,13 +47,26 @@ export interface JourneySpan extends SpanRef {
   readonly attributes: Attributes
   readonly resource: Attributes
   readonly scope: { readonly name: string; readonly version: string }
-  readonly events: readonly { readonly name: string; readonly atMs: number; readonly attributes: Attributes }[]
+  readonly events: readonly {
+    readonly name: string
+    readonly atMs: number
+    readonly attributes: Attributes
+  }[]
   readonly links: readonly (SpanRef & { readonly attributes: Attributes })[]
   /** True on the path that decided how long the journey took. */
   readonly critical: boolean
 }
 
-export type EdgeKind = 'child' | 'async-child' | 'link' | 'batch-link' | 'replay-link' | 'retry' | 'dead-letter' | 'copy' | 'inferred'
+export type EdgeKind =
+  | 'child'
+  | 'async-child'
+  | 'link'
+  | 'batch-link'
+  | 'replay-link'
+  | 'retry'
+  | 'dead-letter'
+  | 'copy'
+  | 'inferred'
 
 /** From cause to effect. A link that equals the span's own parent is one edge. */
 export interface JourneyEdge {

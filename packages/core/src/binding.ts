@@ -49,7 +49,7 @@ export function createBinding(rules: BindingRules): Binding {
   function encode(event: CloudEvent, { mode, key = keyOf(event) }: EncodeOptions): Message {
     const keyed = key === undefined ? {} : { key }
     if (mode === 'structured' || rules.mustBeStructured?.(event)) {
-      return { body: encodeJsonEvent(event), headers: [], contentType: STRUCTURED_JSON_UTF8, ...keyed }
+      return { body: encodeJsonEvent(event), headers: [], contentType: STRUCTURED_JSON_UTF8, event, ...keyed }
     }
     validateEvent(event)
     const headers: Header[] = []
@@ -59,7 +59,7 @@ export function createBinding(rules: BindingRules): Binding {
     // JSON is the default type of data that is a value; bytes without a type stay without one.
     const type = event.datacontenttype ?? (needsJsonType(event.data) ? 'application/json' : undefined)
     const body = encodeData(event.data, type) ?? rules.absentBody
-    return { body, headers, ...(type === undefined ? {} : { contentType: type }), ...keyed }
+    return { body, headers, event, ...(type === undefined ? {} : { contentType: type }), ...keyed }
   }
 
   function decode(message: Message): CloudEvent {

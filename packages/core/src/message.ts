@@ -1,4 +1,5 @@
 import type { Context } from '@opentelemetry/api'
+import type { CloudEvent } from './event.ts'
 
 /** A header's value: text, or bytes where the transport allows them and they are not UTF-8. */
 export type HeaderValue = string | Uint8Array
@@ -33,6 +34,8 @@ export interface Message {
   readonly properties?: MessageProperties
   /** The OpenTelemetry context on whose behalf it is published: parent of its `send` span. Never sent itself. Default: the active context. */
   readonly context?: Context
+  /** The event it was encoded from, for its span's attributes. Never sent itself. */
+  readonly event?: CloudEvent
 }
 
 /** First value of a header, compared without case; null where there is none. Bytes are read as UTF-8. */

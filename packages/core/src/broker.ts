@@ -1,0 +1,168 @@
+import type { Context } from '@opentelemetry/api'
+import type { ContentMode } from './binding.ts'
+import type { HandlerSetting } from './consume/handler.ts'
+import type { ConsumeOptions, EventHandler, MessageHandler } from './consume/options.ts'
+import { openSubscription, type Subscription } from './consume/subscription.ts'
+import type { Publisher, PublishResult, Transport } from './contract.ts'
+import { UnavailableError } from './errors.ts'
+import { createEvent, type EventInput } from './event.ts'
+import type { Header, Message, MessageProperties } from './message.ts'
+import { type PublishTelemetry, tracePublisher } from './tracing/publisher.ts'
+
+/** A message that is not an event, to publish: text becomes UTF-8. */
+export interface MessageInput {
+  readonly body: Uint8Array | string | null
+  readonly headers?: readonly Header[] | Readonly<Record<string, string | Uint8Array>>
+  readonly contentType?: string
+  readonly properties?: MessageProperties
+  readonly key?: string | Uint8Array
+}
+
+export interface PublishOptions {
+  /** Order key; default: the event's `partitionkey`. */
+  readonly key?: string | Uint8Array
+  /** Overrides the publisher's destination. */
+  readonly destination?: string
+  /** Overrides the publisher's content mode. */
+  readonly mode?: ContentMode
+  /** Parent of the send span. Default: the active context. */
+  readonly context?: Context
+}
+
+/** The broker's confirmation. */
+export type Confirmation = Extract<PublishResult, { ok: true }>
+
+/** What a user publishes with. The same code for every transport. */
+export interface EventPublisher extends AsyncDisposable {
+  readonly destination: string
+  /** Connects; `publish` does it by itself. Throws UnavailableError when the broker cannot be reached. */
+  open(): Promise<void>
+  /**
+   * Publishes one event or message and resolves when the broker has confirmed it.
+   * Throws InvalidEventError, PermanentError (never going to work), or UnavailableError (try again later).
+   */
+  publish(input: EventInput | MessageInput, options?: PublishOptions): Promise<Confirmation>
+  /** Publishes messages that are already encoded; answers per message and never rejects. */
+  publishMessages(messages: readonly Message[]): Promise<readonly PublishResult[]>
+  close(): Promise<void>
+}
+
+/** One connection's worth of publishers and subscriptions. */
+export interface Broker<P, S> extends AsyncDisposable {
+  readonly transport: Transport<P, S>
+  publisher(options: P & PublishTelemetry): EventPublisher
+  /** Hands every event to `handler`. Resolves when connected; see ConsumeOptions for retries and dead letters. */
+  subscribe(
+    options: S & ConsumeOptions & { readonly raw?: false; readonly signal?: AbortSignal },
+    handler: EventHandler,
+  ): Promise<Subscription>
+  /** The same for messages that need not be events. */
+  subscribe(
+    options: S & ConsumeOptions & { readonly raw: true; readonly signal?: AbortSignal },
+    handler: MessageHandler,
+  ): Promise<Subscription>
+  /** Closes subscriptions (with grace), then publishers. Idempotent. */
+  close(options?: { readonly graceMs?: number }): Promise<void>
+}
+
+/** What a user holds, over any transport: tracing, retries, dead letters and reconnecting are the same code for all. */
+export function createBroker<P extends object, S extends object>(transport: Transport<P, S>): Broker<P, S> {
+  const publishers = new Set<EventPublisher>()
+  const subscriptions = new Set<Subscription>()
+
+  function publisher(options: P & PublishTelemetry): EventPublisher {
+    const traced = tracePublisher(transport.publisher(options), transport, options)
+    const made = eventPublisher(traced, transport, options, () => publishers.delete(made))
+    publishers.add(made)
+    return made
+  }
+
+  async function subscribe(
+    options: S & ConsumeOptions & { readonly raw?: boolean; readonly signal?: AbortSignal },
+    handler: EventHandler | MessageHandler,
+  ): Promise<Subscription> {
+    // The overloads tie `raw` to the handler's type.
+    const handling = (
+      options.raw ? { raw: true, run: handler } : { raw: false, run: handler }
+    ) as HandlerSetting['handler']
+    const subscription = await openSubscription(
+      transport,
+      transport.subscriber(options),
+      handling,
+      options,
+      options.signal,
+    )
+    subscriptions.add(subscription)
+    const forget = () => void subscriptions.delete(subscription)
+    subscription.closed.then(forget, forget)
+    return subscription
+  }
+
+  async function close(options?: { readonly graceMs?: number }): Promise<void> {
+    await Promise.all([...subscriptions].map((subscription) => subscription.close(options)))
+    await Promise.all([...publishers].map((each) => each.close()))
+  }
+
+  return { transport, publisher, subscribe, close, [Symbol.asyncDispose]: () => close() }
+}
+
+function eventPublisher(
+  traced: Publisher,
+  transport: Pick<Transport<never, never>, 'binding'>,
+  { mode: defaultMode = 'binary' }: PublishTelemetry,
+  onClose: () => void,
+): EventPublisher {
+  function encode(input: EventInput | MessageInput, { key, mode = defaultMode }: PublishOptions): Message {
+    if (isMessage(input)) return messageOf(input)
+    return transport.binding.encode(createEvent(input), { mode, ...(key === undefined ? {} : { key }) })
+  }
+
+  async function publish(
+    input: EventInput | MessageInput,
+    options: PublishOptions = {},
+  ): Promise<Confirmation> {
+    const { key, destination, context } = options
+    const message: Message = {
+      ...encode(input, options),
+      ...(key === undefined ? {} : { key }),
+      ...(destination === undefined ? {} : { destination }),
+      ...(context === undefined ? {} : { context }),
+    }
+    const [result] = await traced.publish([message])
+    if (result === undefined) throw new UnavailableError('the driver gave no answer')
+    if (!result.ok) throw result.error
+    return result
+  }
+
+  async function close(): Promise<void> {
+    onClose()
+    await traced.close()
+  }
+
+  return {
+    destination: traced.destination,
+    open: () => traced.open(),
+    publish,
+    publishMessages: (messages) => traced.publish(messages),
+    close,
+    [Symbol.asyncDispose]: close,
+  }
+}
+
+function isMessage(input: EventInput | MessageInput): input is MessageInput {
+  return 'body' in input && !('type' in input)
+}
+
+const encoder = new TextEncoder()
+
+function messageOf({ body, headers = [], ...rest }: MessageInput): Message {
+  return {
+    ...rest,
+    body: typeof body === 'string' ? encoder.encode(body) : body,
+    headers: isPairs(headers) ? headers : Object.entries(headers),
+  }
+}
+
+function isPairs(headers: NonNullable<MessageInput['headers']>): headers is readonly Header[] {
+  return Array.isArray(headers)
+}

@@ -1,0 +1,146 @@
+import type { Delivery, Settlement, Subscriber, Transport } from '../contract.ts'
+import { PermanentError, type StoppedError, UnavailableError } from '../errors.ts'
+import { processTracer } from '../tracing/process.ts'
+import { backoffMs } from './backoff.ts'
+import { type HandlerSetting, handleDelivery } from './handler.ts'
+import { createLanes } from './lanes.ts'
+import type { ConsumeOptions } from './options.ts'
+import { createSettler } from './settler.ts'
+import { sleep } from './sleep.ts'
+
+export interface Subscription extends AsyncDisposable {
+  /** Resolves when the subscription was closed; rejects with StoppedError when it stopped at a delivery, or with what made reading impossible. */
+  readonly closed: Promise<void>
+  readonly state: 'connecting' | 'running' | 'paused' | 'closing' | 'stopped'
+  /** Reads nothing further; what was read is still handled. */
+  pause(): void
+  resume(): void
+  /** Stops reading, waits at most `graceMs` (default 10 000) for the handlers in flight, settles, disconnects. Idempotent. */
+  close(options?: { readonly graceMs?: number }): Promise<void>
+}
+
+const GRACE_MS = 10_000
+const RECONNECT = { minMs: 200, maxMs: 10_000 }
+
+/**
+ * Reads a subscriber and hands its deliveries to a handler until closed. Resolves once it is connected; while the
+ * broker cannot be reached it tries again with back-off and tells `onProblem`. `signal` ends that wait and closes.
+ */
+export async function openSubscription(
+  transport: Transport<never, never>,
+  subscriber: Subscriber,
+  handler: HandlerSetting['handler'],
+  options: ConsumeOptions,
+  signal?: AbortSignal,
+): Promise<Subscription> {
+  const reading = new AbortController()
+  const handling = new AbortController()
+  const lanes = createLanes(options.concurrency ?? 16)
+  const settler = createSettler(subscriber, (error) => options.onProblem?.({ kind: 'settle-failed', error }))
+  const connected = Promise.withResolvers<void>()
+  const closed = Promise.withResolvers<void>()
+  // Whoever does not look at `closed` has asked not to be told; it must not end the process.
+  closed.promise.catch(() => undefined)
+  let state: Subscription['state'] = 'connecting'
+  let gate: PromiseWithResolvers<void> | null = null
+  let ending: Promise<void> | null = null
+
+  const setting: HandlerSetting = {
+    transport,
+    options,
+    handler,
+    startProcess: processTracer(transport, subscriber, options),
+    settle: settler.settle,
+    stop: (error) => void end(error, GRACE_MS),
+    stopped: handling.signal,
+  }
+  const release = (delivery: Delivery) => settler.settle(delivery, RELEASE)
+
+  async function read(): Promise<void> {
+    for (let failures = 0; !reading.signal.aborted; ) {
+      try {
+        await subscriber.open()
+        failures = 0
+        if (state === 'connecting') state = gate === null ? 'running' : 'paused'
+        connected.resolve()
+        await readWhileConnected()
+      } catch (error) {
+        if (reading.signal.aborted) return
+        if (!(error instanceof UnavailableError)) throw error
+        // What was read and not begun is delivered again by the broker on the next connection.
+        lanes.abandon()
+        const retryMs = backoffMs(++failures, RECONNECT)
+        if (state === 'running') state = 'connecting'
+        options.onProblem?.({ kind: 'disconnected', error, retryMs })
+        await sleep(retryMs, reading.signal)
+      }
+    }
+  }
+
+  async function readWhileConnected(): Promise<void> {
+    for await (const deliveries of subscriber.deliveries(reading.signal)) {
+      for (const delivery of deliveries) {
+        lanes.add(delivery.orderKey, handleDelivery(setting, delivery), () => release(delivery))
+      }
+      if (gate !== null) await Promise.race([gate.promise, aborted(reading.signal)])
+    }
+    if (!reading.signal.aborted) throw new UnavailableError('the subscriber ended by itself')
+  }
+
+  function end(error: StoppedError | Error | null, graceMs: number): Promise<void> {
+    ending ??= finish(error, graceMs)
+    return ending
+  }
+
+  async function finish(error: Error | null, graceMs: number): Promise<void> {
+    state = 'closing'
+    reading.abort()
+    lanes.close()
+    const grace = setTimeout(() => handling.abort(new PermanentError('the subscription is closing')), graceMs)
+    await Promise.race([lanes.idle(), aborted(handling.signal)])
+    clearTimeout(grace)
+    await settler.flush()
+    await subscriber.close()
+    state = 'stopped'
+    if (error === null) closed.resolve()
+    else closed.reject(error)
+    connected.reject(error ?? new PermanentError('the subscription was closed before it was connected'))
+  }
+
+  connected.promise.catch(() => undefined)
+  const onAbort = () => void end(null, 0)
+  if (signal?.aborted) onAbort()
+  signal?.addEventListener('abort', onAbort, { once: true })
+  void read().catch((error: unknown) =>
+    end(error instanceof Error ? error : new Error(String(error)), GRACE_MS),
+  )
+  await connected.promise
+
+  const close = ({ graceMs = GRACE_MS }: { graceMs?: number } = {}) => end(null, graceMs)
+  return {
+    closed: closed.promise,
+    get state() {
+      return state
+    },
+    pause() {
+      if (state === 'running') state = 'paused'
+      gate ??= Promise.withResolvers<void>()
+    },
+    resume() {
+      if (state === 'paused') state = 'running'
+      gate?.resolve()
+      gate = null
+    },
+    close,
+    [Symbol.asyncDispose]: () => close(),
+  }
+}
+
+const RELEASE: Settlement = { outcome: 'release', delayMs: 1000 }
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+}

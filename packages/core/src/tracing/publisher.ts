@@ -1,0 +1,143 @@
+import {
+  type Attributes,
+  type Context,
+  context as contexts,
+  createContextKey,
+  type Link,
+  type Span,
+  SpanKind,
+  trace,
+} from '@opentelemetry/api'
+import type { ContentMode } from '../binding.ts'
+import type { Publisher, PublishResult, Transport } from '../contract.ts'
+import type { Message } from '../message.ts'
+import { destinationAttributes, eventAttributes } from './attributes.ts'
+import { recordFailure } from './failure.ts'
+import { SENT_AT_HEADER } from './headers.ts'
+import { injectContext, type Propagate, traceparentOf } from './propagation.ts'
+import { tracer, unixMicros } from './tracer.ts'
+
+/** What a publisher's spans and messages carry. */
+export interface PublishTelemetry {
+  /** Low-cardinality name of a destination that differs by message: `sensors/{id}/reading`. Default: the destination itself. */
+  readonly template?: string
+  /** Default `all`. */
+  readonly propagate?: Propagate
+  /** Writes the CloudEvents `traceparent` extension into events that have none: the trace in which each was created. Default false. */
+  readonly origin?: boolean
+  /** Content mode. Default `binary`. */
+  readonly mode?: ContentMode
+}
+
+/** What whoever publishes on a delivery's behalf adds to the send span. */
+export interface SendTelemetry {
+  readonly links: readonly Link[]
+  readonly attributes: Attributes
+}
+
+const SEND_TELEMETRY = createContextKey('throughline send telemetry')
+
+/** A context under which sends get these links and attributes too. */
+export function withSendTelemetry(context: Context, telemetry: SendTelemetry): Context {
+  return context.setValue(SEND_TELEMETRY, telemetry)
+}
+
+function sendTelemetryOf(context: Context): SendTelemetry | undefined {
+  // Only withSendTelemetry has the key.
+  return context.getValue(SEND_TELEMETRY) as SendTelemetry | undefined
+}
+
+/**
+ * Publisher with one PRODUCER span a message, `{send|publish} {destination}`, from before the message is handed to the
+ * driver until its own confirmation (messaging conventions 1.44). The message sent carries that span's context.
+ */
+export function tracePublisher(
+  publisher: Publisher,
+  transport: Transport<never, never>,
+  telemetry: PublishTelemetry,
+): Publisher {
+  const { template, propagate = 'all', origin = false, mode = 'binary' } = telemetry
+  const { sendOperation, attributes } = transport
+  const fixed: Attributes = {
+    'messaging.system': transport.system,
+    'messaging.operation.name': sendOperation,
+    'messaging.operation.type': 'send',
+    ...attributes.connection,
+  }
+
+  function startSend(message: Message, parent: Context): Span {
+    const destination = message.destination ?? publisher.destination
+    const more = sendTelemetryOf(parent)
+    const { event, properties } = message
+    const messageId = properties?.messageId ?? event?.id
+    return tracer.startSpan(
+      `${sendOperation} ${template ?? destination}`,
+      {
+        kind: SpanKind.PRODUCER,
+        attributes: {
+          ...fixed,
+          ...destinationAttributes(destination, template),
+          ...(messageId === undefined ? {} : { 'messaging.message.id': messageId }),
+          ...attributes.sent(message, destination),
+          ...(event === undefined ? {} : eventAttributes(event)),
+          ...more?.attributes,
+        },
+        links: more === undefined ? [] : [...more.links],
+      },
+      parent,
+    )
+  }
+
+  function withOrigin(message: Message, span: Span): Message {
+    const { event, key } = message
+    if (
+      !origin ||
+      event === undefined ||
+      'traceparent' in event ||
+      !trace.isSpanContextValid(span.spanContext())
+    )
+      return message
+    const encoded = transport.binding.encode(
+      { ...event, traceparent: traceparentOf(span.spanContext()) },
+      { mode, ...(key === undefined ? {} : { key }) },
+    )
+    return { ...message, ...encoded }
+  }
+
+  function prepare(message: Message, span: Span, parent: Context): Message {
+    const sent = withOrigin(message, span)
+    const headers = injectContext(trace.setSpan(parent, span), sent.headers, propagate)
+    const kept = headers.filter(([name]) => name !== SENT_AT_HEADER)
+    kept.push([SENT_AT_HEADER, String(unixMicros())])
+    return { ...sent, headers: kept }
+  }
+
+  async function publish(messages: readonly Message[]): Promise<readonly PublishResult[]> {
+    const active = contexts.active()
+    const spans: Span[] = []
+    const prepared: Message[] = []
+    for (const message of messages) {
+      const parent = message.context ?? active
+      const span = startSend(message, parent)
+      spans.push(span)
+      prepared.push(prepare(message, span, parent))
+    }
+    const results = await publisher.publish(prepared)
+    spans.forEach((span, index) => {
+      const result = results[index]
+      if (result !== undefined) {
+        span.setAttributes(attributes.confirmed(result))
+        if (!result.ok) recordFailure(span, result.error)
+      }
+      span.end()
+    })
+    return results
+  }
+
+  return {
+    destination: publisher.destination,
+    open: () => publisher.open(),
+    publish,
+    close: () => publisher.close(),
+  }
+}

@@ -52,10 +52,24 @@ export function decodeText(bytes: Uint8Array, attribute: string): string {
   }
 }
 
-/** Throws InvalidEventError naming `attribute` when the text is not JSON. */
+// 16 digits are where an integer can first leave 2^53; most texts have none and take the plain path.
+const LONG_NUMBER = /\d{16}/
+const INTEGER = /^-?\d+$/
+
+/** JSON's types as TypeScript knows them lack the source text (ECMA-262 2026, JSON.parse) and JSON.rawJSON. */
+type SourceReviver = (
+  this: unknown,
+  key: string,
+  value: unknown,
+  context: { readonly source?: string },
+) => unknown
+const parseWithSource: (text: string, reviver: SourceReviver) => unknown = JSON.parse
+const { rawJSON } = JSON as unknown as { readonly rawJSON: (text: string) => unknown }
+
+/** Integers outside ±2^53 become bigint, so that they leave as they came. Throws InvalidEventError naming `attribute` when the text is not JSON. */
 export function parseJson(text: string, attribute: string): unknown {
   try {
-    return JSON.parse(text)
+    return LONG_NUMBER.test(text) ? parseWithSource(text, keepInteger) : JSON.parse(text)
   } catch (error) {
     const section = 'CloudEvents JSON event format 1.0.2 §3'
     throw new InvalidEventError(attribute, section, `is not valid JSON: ${errorMessage(error)}`, {
@@ -64,16 +78,35 @@ export function parseJson(text: string, attribute: string): unknown {
   }
 }
 
-/** Throws InvalidEventError for `data` when it has no JSON form (a function, a cycle, a bigint). */
+const keepInteger: SourceReviver = (_key, value, { source }) => {
+  const exact =
+    typeof value !== 'number' || Number.isSafeInteger(value) || source === undefined || !INTEGER.test(source)
+  return exact ? value : BigInt(source)
+}
+
+function writeInteger(_key: string, value: unknown): unknown {
+  return typeof value === 'bigint' ? rawJSON(value.toString()) : value
+}
+
+/** A bigint is written as an integer. Throws InvalidEventError for `data` when it has no JSON form (a function, a cycle). */
 export function stringifyJson(data: unknown): string {
   const section = 'CloudEvents JSON event format 1.0.2 §3.1'
   let text: string | undefined
   try {
-    text = JSON.stringify(data)
+    text = stringify(data)
   } catch (error) {
     throw new InvalidEventError('data', section, `has no JSON form: ${errorMessage(error)}`, { cause: error })
   }
   if (text === undefined)
     throw new InvalidEventError('data', section, `has no JSON form: it is a ${typeof data}`)
   return text
+}
+
+/** The plain path first: a replacer is called for every member, and a bigint is rare. */
+function stringify(data: unknown): string | undefined {
+  try {
+    return JSON.stringify(data)
+  } catch {
+    return JSON.stringify(data, writeInteger)
+  }
 }

@@ -23,8 +23,9 @@ export type EventHandler = (event: CloudEvent, handling: Handling) => Promise<un
 /** The same for messages that need not be events. */
 export type MessageHandler = (message: Message, handling: Handling) => Promise<unknown> | unknown
 
-/** What a subscription tells of, for logs. Nothing here needs an answer. */
+/** What a subscription tells of, for logs and readiness. Nothing here needs an answer. */
 export type Problem =
+  | { readonly kind: 'connected' }
   | { readonly kind: 'disconnected'; readonly error: Error; readonly retryMs: number }
   | {
       readonly kind: 'retry'

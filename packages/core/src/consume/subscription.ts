@@ -63,6 +63,7 @@ export async function openSubscription(
         failures = 0
         if (state === 'connecting') state = gate === null ? 'running' : 'paused'
         connected.resolve()
+        options.onProblem?.({ kind: 'connected' })
         await readWhileConnected()
       } catch (error) {
         if (reading.signal.aborted) return
@@ -79,6 +80,7 @@ export async function openSubscription(
 
   async function readWhileConnected(): Promise<void> {
     for await (const deliveries of subscriber.deliveries(reading.signal)) {
+      // Once stopped, the lanes give everything back at once.
       for (const delivery of deliveries) {
         lanes.add(delivery.orderKey, handleDelivery(setting, delivery), () => release(delivery))
       }

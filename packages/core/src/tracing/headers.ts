@@ -10,3 +10,9 @@ export const DEAD_LETTER_HEADERS = {
   /** `sensor-readings[2]@17` */
   source: 'throughline-dead-letter-source',
 } as const
+
+/** Every header that Throughline itself writes, in lower case: facts of one hop, never passed on to the next. */
+export const OWN_HEADERS: ReadonlySet<string> = new Set([
+  SENT_AT_HEADER,
+  ...Object.values(DEAD_LETTER_HEADERS),
+])

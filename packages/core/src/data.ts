@@ -63,8 +63,10 @@ type SourceReviver = (
   value: unknown,
   context: { readonly source?: string },
 ) => unknown
-const parseWithSource: (text: string, reviver: SourceReviver) => unknown = JSON.parse
-const { rawJSON } = JSON as unknown as { readonly rawJSON: (text: string) => unknown }
+const { parse: parseWithSource, rawJSON } = JSON as unknown as {
+  readonly parse: (text: string, reviver: SourceReviver) => unknown
+  readonly rawJSON: (text: string) => unknown
+}
 
 /** Integers outside ±2^53 become bigint, so that they leave as they came. Throws InvalidEventError naming `attribute` when the text is not JSON. */
 export function parseJson(text: string, attribute: string): unknown {

@@ -1,9 +1,9 @@
-import { resolve } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import { addressOf, BrokerError } from './brokers/instance.ts'
+import { addressOf } from './brokers/instance.ts'
 import { runs } from './brokers/process.ts'
 import { controlBroker, runFolder, startBrokers, startFolder, stopFolder } from './brokers/set.ts'
-import { type BrokerName, brokerNames, readState, stateFile } from './brokers/state.ts'
+import { BrokerError, type BrokerName, brokerNames, readState, stateFile } from './brokers/state.ts'
 
 const help = `Usage: npm run brokers -- <command> [options]
 
@@ -12,11 +12,14 @@ const help = `Usage: npm run brokers -- <command> [options]
   restart [kafka|mosquitto]   stop and start again on the same ports, with the same data
   kill [kafka|mosquitto]      stop by SIGKILL
   status                      say what runs; exit code 1 where something does not
-  run                         start both, say where, stop them when this command ends, however it ends
+  run [kafka|mosquitto]       start both or one, say where, and stop them when this command ends, however it ends;
+                              one that KAFKA_BROKERS or MQTT_URL names is used instead of being started
   topics NAME[:PARTITIONS]…   create Kafka topics that do not exist yet
 
-  --dir FOLDER   their data, logs and state (default: ${runFolder('dev')})
-  --fresh        start, run: forget the data that is there
+  --dir FOLDER   their data, logs and state (default: ${runFolder('dev')};
+                 run: a new one; in tests: that of THROUGHLINE_BROKERS_STATE)
+  --fresh        start: forget the data that is there
+  --keep         run: keep the data, and use what an earlier run kept
   --remove       stop: forget the data
   --json         print one line of JSON: {"kafka":"host:port","mqtt":"mqtt://…","state":"file"}
 
@@ -27,15 +30,19 @@ Their ports are free ones, kept over restarts. To use them:
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
-    dir: { type: 'string', default: runFolder('dev') },
+    dir: { type: 'string' },
     fresh: { type: 'boolean', default: false },
+    keep: { type: 'boolean', default: false },
     remove: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 })
-const dir = resolve(values.dir)
 const [command = 'help', ...operands] = positionals
+const given = process.env.THROUGHLINE_BROKERS_STATE
+const dir = resolve(
+  values.dir ?? (given ? dirname(given) : runFolder(command === 'run' ? `run-${process.pid}` : 'dev')),
+)
 
 try {
   process.exitCode = values.help ? say(help) : await main()
@@ -48,11 +55,11 @@ try {
 async function main(): Promise<number> {
   switch (command) {
     case 'start':
-      if (values.fresh) await stopFolder(dir, false)
+      if (values.fresh) await stopFolder(dir, true)
       await startFolder(dir, named())
       return addresses()
     case 'stop':
-      if (operands.length === 0) await stopFolder(dir, !values.remove)
+      if (operands.length === 0) await stopFolder(dir, values.remove)
       else await Promise.all(named().map((name) => controlBroker(dir, name).stop()))
       return 0
     case 'restart':
@@ -84,6 +91,10 @@ function addresses(): number {
   const { kafka, mosquitto } = readState(dir)?.brokers ?? {}
   const bootstrap = kafka && addressOf('kafka', kafka)
   const url = mosquitto && addressOf('mosquitto', mosquitto)
+  return print(bootstrap, url)
+}
+
+function print(bootstrap: string | undefined, url: string | undefined): number {
   if (values.json) return say(`${JSON.stringify({ kafka: bootstrap, mqtt: url, state: stateFile(dir) })}\n`)
   if (bootstrap) console.log(`export KAFKA_BROKERS=${bootstrap}`)
   if (url) console.log(`export MQTT_URL=${url}`)
@@ -107,8 +118,10 @@ async function runUntilEnded(): Promise<number> {
   const ended = new Promise((done) => {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, done)
   })
-  const brokers = await startBrokers({ kafka: true, mosquitto: true, dir, keepData: !values.fresh })
-  addresses()
+  const names = named()
+  const wanted = { kafka: names.includes('kafka'), mosquitto: names.includes('mosquitto') }
+  const brokers = await startBrokers({ ...wanted, dir, keepData: values.keep })
+  print(brokers.kafka?.bootstrap, brokers.mqtt?.url)
   const alive = setInterval(() => {}, 1 << 30)
   await ended
   clearInterval(alive)

@@ -6,15 +6,10 @@ import { kafka } from './kafka.ts'
 import { mosquitto } from './mosquitto.ts'
 import { areFree, freePorts } from './ports.ts'
 import { end, launch, runs } from './process.ts'
-import { type BrokerName, type BrokerState, readState, writeState } from './state.ts'
+import { BrokerError, type BrokerName, type BrokerState, readState, writeState } from './state.ts'
 
 const kinds: Record<BrokerName, Broker> = { kafka, mosquitto }
 const readyWithinMs = 90_000
-
-/** A broker that did not start or cannot be controlled. */
-export class BrokerError extends Error {
-  readonly code = 'BROKER_FAILED'
-}
 
 /** Where the broker's clients find it. */
 export const addressOf = (name: BrokerName, state: BrokerState): string =>
@@ -82,6 +77,6 @@ function failure(dir: string, name: BrokerName, what: string): BrokerError {
 }
 
 function record(dir: string, name: BrokerName, broker: BrokerState): void {
-  const state = readState(dir) ?? { owner: null, brokers: {} }
+  const state = readState(dir) ?? { owner: null, keepData: true, brokers: {} }
   writeState(dir, { ...state, brokers: { ...state.brokers, [name]: broker } })
 }

@@ -1,12 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { cacheFolder, repository } from '../bootstrap/paths.mjs'
 import { withLock } from '../bootstrap/setup.mjs'
-import { addressOf, BrokerError, removeData, startInstance, stopInstance } from './instance.ts'
+import { addressOf, removeData, startInstance, stopInstance } from './instance.ts'
 import { runs, self } from './process.ts'
-import { type BrokerName, brokerNames, readState, writeState } from './state.ts'
+import { BrokerError, type BrokerName, brokerNames, readState, removeState, writeState } from './state.ts'
 
 export interface BrokersOptions {
   kafka?: boolean
@@ -55,25 +55,21 @@ export async function startBrokers(options: BrokersOptions): Promise<Brokers> {
   if (own.length === 0) return handles(dir, options, external, async () => {})
 
   await sweep()
-  const reaper = startReaper(dir, options.keepData === true)
+  const keepData = options.keepData === true
+  await locked(dir, async () => {
+    await claim(dir)
+    if (!keepData) for (const name of own) removeData(dir, name)
+    writeState(dir, { owner: self(), keepData, brokers: readState(dir)?.brokers ?? {} })
+  })
+  const reaper = startReaper(dir)
   const stop = async () => {
-    await stopFolder(dir, options.keepData === true)
+    await stopFolder(dir)
     reaper.kill('SIGKILL')
   }
   try {
-    await locked(dir, async () => {
-      const state = readState(dir)
-      if (state?.owner && runs(state.owner)) {
-        throw new BrokerError(`the brokers of ${dir} belong to process ${state.owner.pid}, which still runs`)
-      }
-      await endAll(dir)
-      if (!options.keepData) for (const name of own) removeData(dir, name)
-      writeState(dir, { owner: self(), brokers: readState(dir)?.brokers ?? {} })
-      await allOf(own.map((name) => startInstance(dir, name)))
-    })
+    await locked(dir, () => allOf(own.map((name) => startInstance(dir, name))))
   } catch (error) {
-    if (readState(dir)?.owner?.pid === process.pid) await stop()
-    else reaper.kill('SIGKILL')
+    await stop()
     throw error
   }
   return handles(dir, options, external, stop)
@@ -83,21 +79,25 @@ export async function startBrokers(options: BrokersOptions): Promise<Brokers> {
 export async function startFolder(dir: string, names: readonly BrokerName[]): Promise<void> {
   await sweep()
   await locked(dir, async () => {
-    const owner = readState(dir)?.owner
-    if (owner && !runs(owner)) await endAll(dir)
-    writeState(dir, { owner: owner && runs(owner) ? owner : null, brokers: readState(dir)?.brokers ?? {} })
+    const state = readState(dir)
+    if (state?.owner && !runs(state.owner)) await endAll(dir)
+    if (!state?.owner || !runs(state.owner)) {
+      writeState(dir, { owner: null, keepData: true, brokers: readState(dir)?.brokers ?? {} })
+    }
     await allOf(names.map((name) => startInstance(dir, name)))
   })
 }
 
-/** Ends the brokers of a folder. */
-export async function stopFolder(dir: string, keepData: boolean): Promise<void> {
+/** Ends the brokers of a folder, and removes their data where it was not to be kept or `remove` says so. */
+export async function stopFolder(dir: string, remove = false): Promise<void> {
   await locked(dir, async () => {
     await endAll(dir)
-    if (!keepData) return rmSync(dir, { recursive: true, force: true })
     const state = readState(dir)
+    if (!state) return
     // Their ports stay known, so that the next start takes the same ones.
-    if (state) writeState(dir, { ...state, owner: null })
+    if (state.keepData && !remove) return writeState(dir, { ...state, owner: null })
+    for (const name of brokerNames) removeData(dir, name)
+    removeState(dir)
   })
 }
 
@@ -118,8 +118,14 @@ async function sweep(): Promise<void> {
   const folder = runFolder('')
   if (!existsSync(folder)) return
   for (const name of readdirSync(folder)) {
-    const owner = readState(join(folder, name))?.owner
-    if (owner && !runs(owner)) await stopFolder(join(folder, name), name === 'demo')
+    try {
+      const owner = readState(join(folder, name))?.owner
+      if (owner && !runs(owner)) await stopFolder(join(folder, name))
+    } catch (error) {
+      // Another use's broken folder must not keep this one from starting.
+      if (!(error instanceof BrokerError)) throw error
+      console.error(error.message)
+    }
   }
 }
 
@@ -127,14 +133,8 @@ async function sweep(): Promise<void> {
  * A shell that waits for the end of this process (its stdin closes, even by SIGKILL) and then stops the folder's
  * brokers, also those that were restarted by other processes since.
  */
-function startReaper(dir: string, keepData: boolean): ChildProcess {
-  const stop = [
-    join(repository, 'scripts/brokers.ts'),
-    'stop',
-    '--dir',
-    dir,
-    ...(keepData ? [] : ['--remove']),
-  ]
+function startReaper(dir: string): ChildProcess {
+  const stop = [join(repository, 'scripts/brokers.ts'), 'stop', '--dir', dir]
   const script = 'read -r _; exec "$0" "$@"'
   const args = ['-c', script, process.execPath, '--disable-warning=ExperimentalWarning', ...stop]
   const reaper = spawn('/bin/sh', args, { detached: true, stdio: ['pipe', 'ignore', 'ignore'] })
@@ -142,6 +142,23 @@ function startReaper(dir: string, keepData: boolean): ChildProcess {
   if (reaper.stdin && 'unref' in reaper.stdin && typeof reaper.stdin.unref === 'function')
     reaper.stdin.unref()
   return reaper
+}
+
+/** Takes a folder over: what a dead owner left running there ends. */
+async function claim(dir: string): Promise<void> {
+  const state = readState(dir)
+  if (state?.owner && runs(state.owner)) {
+    throw new BrokerError(`the brokers of ${dir} belong to process ${state.owner.pid}, which still runs`)
+  }
+  const running = brokerNames.filter((name) => {
+    const known = state?.brokers[name]?.process
+    return known && runs(known)
+  })
+  if (!state?.owner && running.length > 0) {
+    const stop = `npm run brokers -- stop --dir ${dir}`
+    throw new BrokerError(`${running.join(' and ')} of ${dir} are running already; to stop them: ${stop}`)
+  }
+  await endAll(dir)
 }
 
 async function endAll(dir: string): Promise<void> {

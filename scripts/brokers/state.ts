@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
 
@@ -11,6 +11,7 @@ const brokerSchema = z.object({
 
 const stateSchema = z.object({
   owner: processSchema.nullable().describe('whose end is theirs too; null: they stay until they are stopped'),
+  keepData: z.boolean().default(true).describe('whether their data stays when they are stopped'),
   brokers: z.object({ kafka: brokerSchema.optional(), mosquitto: brokerSchema.optional() }),
 })
 
@@ -23,12 +24,26 @@ export type BrokerName = (typeof brokerNames)[number]
 /** The file in which a folder's brokers stand. */
 export const stateFile = (dir: string): string => join(dir, 'brokers.json')
 
-/** What stands in the folder's state file; an absent or unreadable one is a folder without brokers. */
+/** A broker that did not start, or that cannot be controlled. */
+export class BrokerError extends Error {
+  readonly code = 'BROKER_FAILED'
+}
+
+/**
+ * What stands in the folder's state file; nothing where there is none.
+ *
+ * @throws BrokerError for one that cannot be read: brokers that it names may run, and nobody could stop them.
+ */
 export function readState(dir: string): BrokersState | undefined {
+  const file = stateFile(dir)
+  if (!existsSync(file)) return undefined
   try {
-    return stateSchema.parse(JSON.parse(readFileSync(stateFile(dir), 'utf8')))
-  } catch {
-    return undefined
+    return stateSchema.parse(JSON.parse(readFileSync(file, 'utf8')))
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new BrokerError(
+      `${file} cannot be read (${reason}); end the brokers that run in ${dir}, then remove it`,
+    )
   }
 }
 
@@ -38,4 +53,14 @@ export function writeState(dir: string, state: BrokersState): void {
   const draft = `${stateFile(dir)}.${process.pid}`
   writeFileSync(draft, `${JSON.stringify(state, null, 2)}\n`)
   renameSync(draft, stateFile(dir))
+}
+
+/** Removes the state file, and the folder where nothing else is in it. */
+export function removeState(dir: string): void {
+  rmSync(stateFile(dir), { force: true })
+  try {
+    rmdirSync(dir)
+  } catch {
+    // Somebody else's files are in it: it stays.
+  }
 }

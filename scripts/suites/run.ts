@@ -1,0 +1,83 @@
+import { join } from 'node:path'
+import { run } from 'node:test'
+import { spec } from 'node:test/reporters'
+import type { Suite } from './suites.ts'
+
+export interface SuiteResult {
+  name: string
+  files: number
+  passed: number
+  failed: number
+  skipped: number
+  seconds: number
+  /** Why it failed beside its tests. */
+  reason?: string
+}
+
+const testLimitMs = 180_000
+
+/** Runs the files of a suite, each in a process of its own, and prints what they do as it happens. */
+export async function runSuite(
+  root: string,
+  { name, brokers, limitMinutes }: Pick<Suite, 'name' | 'brokers' | 'limitMinutes'>,
+  files: readonly string[],
+  signal: AbortSignal,
+): Promise<SuiteResult> {
+  const result: SuiteResult = { name, files: files.length, passed: 0, failed: 0, skipped: 0, seconds: 0 }
+  if (files.length === 0) return { ...result, reason: 'no test files' }
+  const startedAt = performance.now()
+  const limit = AbortSignal.timeout(limitMinutes * 60_000)
+  const tests = run({
+    cwd: root,
+    files: files.map((file) => join(root, file)),
+    concurrency: brokers ? 1 : 2,
+    execArgv: ['--conditions=@throughline/source', '--disable-warning=ExperimentalWarning'],
+    timeout: testLimitMs,
+    signal: AbortSignal.any([signal, limit]),
+  })
+  const empty: string[] = []
+  tests.on('test:pass', ({ name, file, nesting }) => {
+    // The runner lets a file in which no test is defined pass as one test of the file's name.
+    if (nesting === 0 && name === file) empty.push(name)
+  })
+  tests.on('test:summary', ({ file, counts }) => {
+    // One comes for each file, and at the end one for all.
+    if (file !== undefined) return
+    result.passed = counts.passed
+    result.skipped = counts.skipped + counts.todo
+    result.failed = counts.tests - counts.passed - result.skipped
+  })
+  await printed(tests.compose(new spec()))
+  result.passed -= empty.length
+  result.failed += empty.length
+  result.seconds = (performance.now() - startedAt) / 1000
+  if (limit.aborted) return { ...result, reason: `was ended after ${limitMinutes} minutes` }
+  if (empty.length > 0) return { ...result, reason: `no tests in ${empty.join(', ')}` }
+  return result
+}
+
+/** Not a pipe to stdout, which would be ended with the first suite. */
+async function printed(report: AsyncIterable<unknown>): Promise<void> {
+  for await (const chunk of report) process.stdout.write(String(chunk))
+}
+
+/** Whether all of a suite's tests ran and passed. A skipped test proves nothing, so it does not count as passed. */
+export const isGreen = (result: SuiteResult): boolean =>
+  result.failed === 0 && result.skipped === 0 && result.reason === undefined
+
+/** The results as a table and, alone on the last line, the sums: what CI reads. */
+export function summary(results: readonly SuiteResult[]): string {
+  const row = (cells: readonly string[]) =>
+    `${cells[0]?.padEnd(14)}${cells
+      .slice(1, 6)
+      .map((cell) => cell.padStart(9))
+      .join('')}  ${cells[6] ?? ''}`.trimEnd()
+  const lines = results.map(({ name, files, passed, failed, skipped, seconds, reason = '' }) =>
+    row([name, `${files}`, `${passed}`, `${failed}`, `${skipped}`, `${seconds.toFixed(1)} s`, reason]),
+  )
+  const passed = results.reduce((sum, result) => sum + result.passed, 0)
+  // A suite that could not run, or ran into its limit, is a failure even where no test of it failed.
+  const failed = results.reduce((sum, result) => sum + Math.max(result.failed, isGreen(result) ? 0 : 1), 0)
+  const header = row(['suite', 'files', 'passed', 'failed', 'skipped', 'time'])
+  return ['', header, ...lines, '', `${passed} passed, ${failed} failed`].join('\n')
+}

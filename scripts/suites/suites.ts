@@ -1,0 +1,57 @@
+import { globSync } from 'node:fs'
+import { sep } from 'node:path'
+
+export interface Suite {
+  name: string
+  /** Whether its tests are given brokers. Those run one file at a time: a test may restart a broker. */
+  brokers: boolean
+  limitMinutes: number
+  files(all: readonly string[]): string[]
+}
+
+const inside = (file: string, ...folders: string[]) => folders.some((folder) => file.startsWith(`${folder}/`))
+const ofPackage = (file: string) => inside(file, 'packages', 'examples', 'scripts', 'bench')
+const isKind = (file: string, kind: 'brokers' | 'browser') => file.endsWith(`.${kind}.test.ts`)
+
+/** All suites in the order in which they run: the quick ones, which need nothing, first. */
+export const suites: readonly Suite[] = [
+  {
+    name: 'unit',
+    brokers: false,
+    limitMinutes: 5,
+    files: (all) =>
+      all.filter((file) => ofPackage(file) && !isKind(file, 'brokers') && !isKind(file, 'browser')),
+  },
+  {
+    name: 'brokers',
+    brokers: true,
+    limitMinutes: 10,
+    files: (all) => all.filter((file) => ofPackage(file) && isKind(file, 'brokers')),
+  },
+  {
+    name: 'browser',
+    brokers: true,
+    limitMinutes: 5,
+    files: (all) => all.filter((file) => ofPackage(file) && isKind(file, 'browser')),
+  },
+  {
+    name: 'integration',
+    brokers: true,
+    limitMinutes: 10,
+    files: (all) => all.filter((file) => inside(file, 'tests')),
+  },
+  {
+    name: 'docs',
+    brokers: true,
+    limitMinutes: 5,
+    files: (all) => all.filter((file) => inside(file, 'docs')),
+  },
+]
+
+/** Every test file of the repository, relative to its root, with `/` between folders. */
+export function testFiles(root: string): string[] {
+  const exclude = (path: string) => /(^|[\\/])(node_modules|dist)([\\/]|$)/.test(path)
+  return globSync('{packages,examples,scripts,bench,tests,docs}/**/*.test.ts', { cwd: root, exclude })
+    .map((file) => file.split(sep).join('/'))
+    .sort()
+}

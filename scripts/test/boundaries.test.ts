@@ -1,0 +1,130 @@
+import assert from 'node:assert/strict'
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { basename, dirname, join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { repository } from '../bootstrap/paths.mjs'
+import { checkBoundaries } from '../boundaries/check.ts'
+
+/** A copy of the packages' sources, into which a test may plant what it likes. */
+function copy(context: TestContext): string {
+  const root = mkdtempSync(join(tmpdir(), 'throughline-boundaries-'))
+  context.after(() => rmSync(root, { recursive: true }))
+  const filter = (path: string) => !['node_modules', 'dist'].includes(basename(path))
+  for (const name of ['packages', 'examples', 'package.json']) {
+    cpSync(join(repository, name), join(root, name), { recursive: true, filter })
+  }
+  return root
+}
+
+function plant(root: string, file: string, text: string): void {
+  mkdirSync(dirname(join(root, file)), { recursive: true })
+  writeFileSync(join(root, file), text)
+}
+
+test('the repository as it stands has no forbidden import', () => {
+  const { problems, modules } = checkBoundaries(repository)
+  assert.deepEqual(problems, [])
+  assert.ok(modules > 20, `only ${modules} modules were read`)
+})
+
+const forbidden: [what: string, file: string, text: string, problem: RegExp][] = [
+  [
+    'core imports a transport',
+    'packages/core/src/planted.ts',
+    "import '@throughline/kafka'",
+    /not below packages\/core/,
+  ],
+  [
+    'core opens a socket',
+    'packages/core/src/planted.ts',
+    "import { connect } from 'node:net'",
+    /not for packages\/core/,
+  ],
+  [
+    'core imports an SDK',
+    'packages/core/src/planted.ts',
+    "import '@opentelemetry/sdk-trace'",
+    /only @opentelemetry\/api/,
+  ],
+  [
+    'a transport traces',
+    'packages/mqtt/src/planted.ts',
+    "import { trace } from '@opentelemetry/api'",
+    /not for packages\/mqtt/,
+  ],
+  [
+    'a transport imports another',
+    'packages/mqtt/src/planted.ts',
+    "import '@throughline/http'",
+    /not below packages\/mqtt/,
+  ],
+  [
+    'the explorer imports core',
+    'packages/explorer/src/planted.ts',
+    "import '@throughline/core'",
+    /not below/,
+  ],
+  [
+    'the page imports code of the explorer',
+    'packages/explorer-ui/src/planted.ts',
+    "import { a } from '@throughline/explorer/api'",
+    /types alone/,
+  ],
+  [
+    'the page imports more than the API',
+    'packages/explorer-ui/src/planted.ts',
+    "import type { A } from '@throughline/explorer'",
+    /not below/,
+  ],
+  [
+    'a path leads out of its package',
+    'packages/bridge/src/planted.ts',
+    "import '../../core/src/index.ts'",
+    /leads out of its package/,
+  ],
+  [
+    'built code is imported',
+    'packages/bridge/src/planted.ts',
+    "import '@throughline/core/dist/index.js'",
+    /built code/,
+  ],
+  [
+    'an example imports the page',
+    'examples/sensors/src/planted.ts',
+    "import '@throughline/explorer-ui'",
+    /not below/,
+  ],
+  [
+    'a dependency is not declared',
+    'packages/http/src/planted.ts',
+    "import 'left-pad'",
+    /not among the dependencies/,
+  ],
+  [
+    'an import is hidden in a call',
+    'packages/core/src/planted.ts',
+    "export const a = () => import('@throughline/http')",
+    /not below/,
+  ],
+  ['a package has no rule', 'packages/unheard-of/src/planted.ts', 'export {}', /no rule/],
+]
+
+for (const [what, file, text, problem] of forbidden) {
+  test(`it is found that ${what}`, (context) => {
+    const root = copy(context)
+    const before = checkBoundaries(root).problems.length
+    plant(root, file, `${text}\n`)
+    const { problems } = checkBoundaries(root)
+    assert.equal(problems.length, before + 1, problems.join('\n'))
+    const found = problems.find((line) => line.startsWith(file))
+    assert.match(found ?? '', problem)
+  })
+}
+
+test('the page may import the types of the API', (context) => {
+  const root = copy(context)
+  const before = checkBoundaries(root).problems.length
+  plant(root, 'packages/explorer-ui/src/planted.ts', "import type { A } from '@throughline/explorer/api'\n")
+  assert.equal(checkBoundaries(root).problems.length, before)
+})

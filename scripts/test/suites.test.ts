@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { repository } from '../bootstrap/paths.mjs'
+import { isGreen, type SuiteResult, summary } from '../suites/run.ts'
+import { suites, testFiles } from '../suites/suites.ts'
+
+const green: SuiteResult = { name: 'unit', files: 2, passed: 3, failed: 0, skipped: 0, seconds: 1 }
+
+test('every test file of the repository belongs to one suite', () => {
+  const all = testFiles(repository)
+  assert.ok(all.includes('scripts/test/suites.test.ts'))
+  for (const file of all) {
+    const names = suites.filter((suite) => suite.files([file]).length > 0).map((suite) => suite.name)
+    assert.equal(names.length, 1, `${file} is in ${names.join(', ') || 'none'}`)
+  }
+})
+
+test('the kinds of tests go to their suites', () => {
+  const suiteOf = (file: string) => suites.find((suite) => suite.files([file]).length > 0)?.name
+  assert.equal(suiteOf('packages/core/test/event.test.ts'), 'unit')
+  assert.equal(suiteOf('packages/kafka/test/publisher.brokers.test.ts'), 'brokers')
+  assert.equal(suiteOf('packages/explorer-ui/test/page.browser.test.ts'), 'browser')
+  assert.equal(suiteOf('tests/pipeline.test.ts'), 'integration')
+  assert.equal(suiteOf('tests/pipeline.brokers.test.ts'), 'integration')
+  assert.equal(suiteOf('docs/guide.test.ts'), 'docs')
+})
+
+test('the last line says how many passed and failed, alone on its line', () => {
+  const lines = summary([green, { ...green, name: 'brokers', failed: 2 }]).split('\n')
+  assert.equal(lines.at(-1), '6 passed, 2 failed')
+})
+
+test('a suite without tests, with a skipped one or that ran out of time is a failure', () => {
+  assert.equal(isGreen(green), true)
+  for (const bad of [
+    { ...green, reason: 'no test files' },
+    { ...green, skipped: 1 },
+    { ...green, failed: 1 },
+  ]) {
+    assert.equal(isGreen(bad), false)
+    assert.match(summary([bad]), /\d passed, 1 failed$/)
+  }
+})
+
+/** What a suite of one file with the given text comes to; in a process of its own, as test runs do not nest. */
+async function resultOf(text: string): Promise<Record<string, unknown>> {
+  const folder = mkdtempSync(join(tmpdir(), 'throughline-suite-'))
+  try {
+    writeFileSync(join(folder, 'one.test.mjs'), text)
+    const script = `
+      import { runSuite } from ${JSON.stringify(join(repository, 'scripts/suites/run.ts'))}
+      const suite = { name: 'one', brokers: false, limitMinutes: 1 }
+      const result = await runSuite(${JSON.stringify(folder)}, suite, ['one.test.mjs'], new AbortController().signal)
+      console.log(JSON.stringify({ passed: result.passed, failed: result.failed, skipped: result.skipped, reason: result.reason }))`
+    const { NODE_TEST_CONTEXT: _, ...env } = process.env
+    writeFileSync(join(folder, 'run.mjs'), script)
+    const args = ['--disable-warning=ExperimentalWarning', join(folder, 'run.mjs')]
+    const output = await new Promise<string>((done, failed) =>
+      execFile(process.execPath, args, { env }, (error, stdout) => (error ? failed(error) : done(stdout))),
+    )
+    return JSON.parse(output.trim().split('\n').at(-1) ?? '')
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
+
+test('passed, failed and skipped tests are counted apart', async () => {
+  const text = `import { test } from 'node:test'
+    test('a', () => {})
+    test('b', () => { throw new Error('no') })
+    test('c', { skip: true }, () => {})`
+  assert.deepEqual(await resultOf(text), { passed: 1, failed: 1, skipped: 1 })
+})
+
+test('a file that does not parse is a failed test', async () => {
+  assert.deepEqual(await resultOf('this is no code'), { passed: 0, failed: 1, skipped: 0 })
+})
+
+test('a file without tests does not pass', async () => {
+  const { reason, ...counts } = await resultOf('export {}')
+  assert.deepEqual(counts, { passed: 0, failed: 1, skipped: 0 })
+  assert.match(String(reason), /no tests in .*one\.test\.mjs/)
+})

@@ -16,6 +16,8 @@ export type PublishResult =
 export interface Publisher {
   /** Where messages without a `destination` of their own go. */
   readonly destination: string
+  /** Attributes that hold for all of its messages where they differ by publisher: `server.address`, `url.full`. */
+  readonly attributes?: Attributes
   /** Connects. Idempotent; `publish` does it by itself. Throws UnavailableError when the broker cannot be reached. */
   open(): Promise<void>
   /**

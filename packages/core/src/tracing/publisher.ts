@@ -63,6 +63,7 @@ export function tracePublisher(
     'messaging.operation.name': sendOperation,
     'messaging.operation.type': 'send',
     ...attributes.connection,
+    ...publisher.attributes,
   }
 
   function startSend(message: Message, parent: Context): Span {

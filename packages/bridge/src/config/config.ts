@@ -1,0 +1,43 @@
+import type { z } from 'zod'
+import type { Address } from './field.ts'
+import type { Problem } from './problem.ts'
+import type { connectionSchemas, deadLetterSchemas, sourceSchemas, targetSchemas } from './schema.ts'
+
+type OneOf<Schemas extends Record<string, z.ZodType>> = z.output<Schemas[keyof Schemas]>
+
+export type ConnectionConfig = OneOf<typeof connectionSchemas>
+/** `from`, with the transport that its connection has. */
+export type SourceConfig = OneOf<typeof sourceSchemas>
+/** `to`. */
+export type TargetConfig = OneOf<typeof targetSchemas>
+export type DeadLetterConfig = OneOf<typeof deadLetterSchemas>
+
+export interface RouteConfig {
+  readonly name: string
+  readonly from: SourceConfig
+  readonly to: TargetConfig
+  readonly deadLetter?: DeadLetterConfig
+  readonly retry: {
+    readonly attempts: number
+    readonly backoff: { readonly minMs: number; readonly maxMs: number }
+  }
+  readonly onExhausted: 'stop' | 'drop'
+  readonly trace: {
+    readonly trust: 'continue' | 'link' | 'ignore'
+    readonly linkage: 'parent' | 'link'
+    readonly propagate?: 'all' | 'trace' | 'none'
+  }
+}
+
+/** A configuration that has been read and checked. */
+export interface Config {
+  /** The file as it was named. */
+  readonly file: string
+  readonly connections: ReadonlyMap<string, ConnectionConfig>
+  readonly routes: readonly RouteConfig[]
+  readonly admin?: { readonly listen: Address }
+  /** What is allowed and will not do what one may think. */
+  readonly warnings: readonly Problem[]
+  /** Values that must not be shown anywhere. */
+  readonly secrets: readonly string[]
+}

@@ -1,0 +1,285 @@
+import { z } from 'zod'
+import { faultOfKafkaTopic, faultOfMqttTopic, isStatic, type Template } from '../template.ts'
+import {
+  address,
+  duration,
+  durationRange,
+  faultOfUrl,
+  flag,
+  integer,
+  listOf,
+  pattern,
+  template,
+  text,
+  word,
+} from './field.ts'
+
+/**
+ * The configuration's one schema: the parser, the JSON Schema for editors and the reference page are made from it.
+ * Descriptions are the reference's words.
+ */
+
+export const NAME = /^[A-Za-z][A-Za-z0-9_-]*$/
+const name = pattern('a name: a letter, then letters, digits, - and _', NAME)
+const connection = name.describe('Name of the connection')
+const raw = flag()
+  .prefault(false)
+  .describe('true: the messages are no CloudEvents; bytes pass untouched. On both sides or on neither')
+const mode = word(['binary', 'structured'])
+  .default('binary')
+  .describe('Content mode: attributes as headers, or the whole event as JSON in the body')
+
+const clientId = pattern('a client id of letters, digits, dots, - and _', /^[A-Za-z0-9._-]{1,64}$/)
+
+export const connectionSchemas = {
+  http: z.strictObject({
+    type: z.literal('http'),
+    listen: address().exactOptional().describe('Where routes from this connection are served'),
+  }),
+  kafka: z.strictObject({
+    type: z.literal('kafka'),
+    brokers: listOf(
+      pattern('host:port', /^[A-Za-z0-9.-]+:\d{1,5}$|^\[[0-9A-Fa-f:.]+\]:\d{1,5}$/),
+      'brokers as host:port',
+    ).describe('Bootstrap brokers'),
+    clientId: clientId.default('throughline').describe('Client id that brokers log and count quotas by'),
+  }),
+  mqtt: z.strictObject({
+    type: z.literal('mqtt'),
+    url: text('an address such as mqtt://localhost:1883 (mqtts:// with TLS)', (value) =>
+      faultOfUrl(value, ['mqtt:', 'mqtts:', 'ws:', 'wss:']),
+    ).describe('The broker'),
+    clientId: clientId
+      .exactOptional()
+      .describe(
+        'Fixed client id: by it the broker keeps the session, and what arrives in it, over a restart',
+      ),
+    username: text('a user name').exactOptional().describe('User name'),
+    password: text('a password').exactOptional().describe('Password; best kept in the environment'),
+  }),
+} as const
+
+export type TransportName = keyof typeof connectionSchemas
+
+const kafkaTopic = text('a Kafka topic name', faultOfKafkaTopic)
+const qos = z
+  .union([z.literal([0, 1, 2]), z.enum(['0', '1', '2']).transform((value) => QOS[value])], {
+    error: 'expected 0, 1 or 2',
+  })
+  .prefault(1)
+const QOS = { 0: 0, 1: 1, 2: 2 } as const
+const httpUrl = 'a URL such as http://localhost:8080/events'
+
+function headers() {
+  const token = pattern('a header name', /^[\w!#$%&'*+.^`|~-]+$/)
+  const value = text('a header value', (each) => {
+    if (/[^\t\u0020-\u007e]/.test(each)) return 'has a character that is not visible ASCII'
+    return each.includes('{{') ? 'has a {{ … }}, which is not filled in here' : null
+  })
+  return z.record(token, value)
+}
+
+/** `from`, by the connection's type. */
+export const sourceSchemas = {
+  http: tagged('http', {
+    connection,
+    path: pattern('a path such as /events', /^\/[^\s?#{}]*$/).describe('Path that requests are taken at'),
+    methods: listOf(word(['POST', 'PUT', 'PATCH']), 'POST, PUT or PATCH')
+      .prefault(['POST'])
+      .describe('Methods that are taken'),
+    headers: listOf(
+      pattern('a header name', /^[\w!#$%&'*+.^`|~-]+$/).transform((value) => value.toLowerCase()),
+      'header names',
+    )
+      .prefault(() => [])
+      .describe('Request headers that travel on beside the event; no others do'),
+    timeout: duration()
+      .prefault('10s')
+      .describe("How long a request waits for the destination's confirmation until it is answered 503"),
+    raw,
+  }),
+  kafka: tagged('kafka', {
+    connection,
+    topics: listOf(kafkaTopic, 'Kafka topics').describe('Topics to read'),
+    group: text('the name of a consumer group').describe(
+      'Consumer group; its offsets say where the route goes on',
+    ),
+    start: word(['earliest', 'latest']).default('earliest').describe('Where a group without offsets begins'),
+    raw,
+  }),
+  mqtt: tagged('mqtt', {
+    connection,
+    topics: listOf(text('an MQTT topic filter', faultOfFilter), 'MQTT topic filters').describe(
+      'Topic filters; + and # are wildcards',
+    ),
+    qos: qos.describe('Highest quality of service asked for'),
+    share: pattern('the name of a share', /^[^+#/\s]+$/)
+      .exactOptional()
+      .describe('Share name: subscribers with the same one divide the messages among them'),
+    raw,
+  }),
+} as const
+
+/** `to`, by the connection's type. */
+export const targetSchemas = {
+  http: tagged('http', {
+    connection,
+    url: template(httpUrl, faultOfUrlTemplate).describe(
+      'Where events are posted; {{ … }} in path and query only',
+    ),
+    headers: headers()
+      .prefault(() => ({}))
+      .describe('Headers of every request'),
+    mode,
+    raw,
+  }),
+  kafka: tagged('kafka', {
+    connection,
+    topic: template('a Kafka topic name', faultOfKafkaTemplate).describe('Topic'),
+    key: template('a record key')
+      .exactOptional()
+      .describe(
+        "Record key. Default: the source record's key, else partitionkey, else what the source keeps order by",
+      ),
+    partition: integer(0, 1_000_000).exactOptional().describe('Fixed partition. Default: by the key'),
+    mode,
+    raw,
+  }),
+  mqtt: tagged('mqtt', {
+    connection,
+    topic: template('an MQTT topic without wildcards', faultOfMqttTemplate).describe('Topic'),
+    qos: qos.describe('Quality of service'),
+    retain: flag()
+      .prefault(false)
+      .describe('Whether the broker keeps the last message for later subscribers'),
+    mode,
+    raw,
+  }),
+} as const
+
+/** `deadLetter`, by the connection's type: fixed places, because an invalid event has nothing to fill a template with. */
+export const deadLetterSchemas = {
+  http: tagged('http', {
+    connection,
+    url: text(httpUrl, (value) => faultOfUrl(value, ['http:', 'https:'])).describe(
+      'Where dead letters are posted',
+    ),
+    headers: headers()
+      .prefault(() => ({}))
+      .describe('Headers of every request'),
+  }),
+  kafka: tagged('kafka', { connection, topic: kafkaTopic.describe('Topic') }),
+  mqtt: tagged('mqtt', {
+    connection,
+    topic: text('an MQTT topic', faultOfMqttTopic).describe('Topic'),
+    qos: qos.describe('Quality of service'),
+  }),
+} as const
+
+/** What a route has beside its ends. */
+export const routeShape = {
+  retry: z
+    .strictObject({
+      attempts: integer(1, 1000)
+        .prefault(5)
+        .describe(
+          'Failures of an event of its own until it is given up; a destination that is away spends none',
+        ),
+      backoff: durationRange().prefault('200ms..30s').describe('First and longest wait between attempts'),
+    })
+    .prefault({}),
+  onExhausted: word(['stop', 'drop'])
+    .default('stop')
+    .describe(
+      'Without deadLetter: stop the route at the event that was given up, or drop the event and go on',
+    ),
+  trace: z
+    .strictObject({
+      trust: word(['continue', 'link', 'ignore'])
+        .default('continue')
+        .describe("What a sender's trace context may do"),
+      linkage: word(['parent', 'link'])
+        .default('parent')
+        .describe('One trace from end to end, or a new one with a link'),
+      propagate: word(['all', 'trace', 'none'])
+        .exactOptional()
+        .describe(
+          'What is sent on: all, all but baggage, nothing. Default all; trace for HTTP beyond this machine',
+        ),
+    })
+    .prefault({}),
+} as const
+
+export const adminSchema = z.strictObject({
+  listen: address().describe('Where /livez, /readyz and /routes are served'),
+})
+
+/** The whole file, for the JSON Schema and the reference. The reader takes the parts, to say which connection asks for what. */
+export const fileSchema = z.strictObject({
+  connections: z
+    .record(name, z.discriminatedUnion('type', inOrder(connectionSchemas)))
+    .describe('Brokers and servers, by name'),
+  routes: z
+    .record(
+      name,
+      z.strictObject({
+        from: z.union(inOrder(sourceSchemas)).describe('Where events come from'),
+        to: z.union(inOrder(targetSchemas)).describe('Where they go'),
+        deadLetter: z
+          .union(inOrder(deadLetterSchemas))
+          .exactOptional()
+          .describe('Where events go that are given up'),
+        ...routeShape,
+      }),
+    )
+    .describe('Routes, by name'),
+  admin: adminSchema.exactOptional().describe('HTTP server for probes'),
+})
+
+function inOrder<Http, Kafka, Mqtt>(schemas: { http: Http; kafka: Kafka; mqtt: Mqtt }): [Http, Kafka, Mqtt] {
+  return [schemas.http, schemas.kafka, schemas.mqtt]
+}
+
+/** An object whose result says which transport it is for; the file does not, its connection does. */
+function tagged<Name extends string, Shape extends z.ZodRawShape>(transport: Name, shape: Shape) {
+  return z.strictObject(shape).transform((value) => ({ transport, ...value }))
+}
+
+function faultOfFilter(filter: string): string | null {
+  if (filter.startsWith('$share/')) return 'is a shared subscription: write its name as share'
+  if (filter.includes('\0')) return 'has a NUL'
+  const levels = filter.split('/')
+  const misplaced = levels.some(
+    (level, index) =>
+      (level.length > 1 && /[+#]/.test(level)) || (level === '#' && index < levels.length - 1),
+  )
+  return misplaced ? 'has a wildcard that is not a whole level, or a # that is not the last' : null
+}
+
+function constants({ parts }: Template): string[] {
+  return parts.filter((part) => typeof part === 'string')
+}
+
+function faultOfKafkaTemplate(topic: Template): string | null {
+  if (isStatic(topic)) return faultOfKafkaTopic(topic.source)
+  return constants(topic).every((part) => faultOfKafkaTopic(`x${part}`) === null)
+    ? null
+    : 'is no Kafka topic name'
+}
+
+function faultOfMqttTemplate(topic: Template): string | null {
+  if (isStatic(topic)) return faultOfMqttTopic(topic.source)
+  const example = topic.parts.map((part) => (typeof part === 'string' ? part : 'x')).join('')
+  return faultOfMqttTopic(example)
+}
+
+function faultOfUrlTemplate(url: Template): string | null {
+  const [first] = url.parts
+  if (!isStatic(url) && (typeof first !== 'string' || !/^https?:\/\/[^/?#\s]+[/?]/i.test(first))) {
+    return 'has a {{ … }} outside of path and query'
+  }
+  const example = url.parts.map((part) => (typeof part === 'string' ? part : 'x')).join('')
+  const fault = faultOfUrl(example, ['http:', 'https:'])
+  if (fault !== null) return fault
+  return example.includes('#') ? 'has a fragment, which is never sent' : null
+}

@@ -1,6 +1,7 @@
 import type { Context } from '@opentelemetry/api'
 import type { Delivery, PublishResult } from '../contract.ts'
 import { errorMessage, errorType } from '../errors.ts'
+import type { CloudEvent } from '../event.ts'
 import type { Header, Message } from '../message.ts'
 import { DEAD_LETTER_HEADERS } from '../tracing/headers.ts'
 import type { ProcessSpan } from '../tracing/process.ts'
@@ -11,28 +12,33 @@ import { positionText } from './position.ts'
 const MAX_REASON = 512
 const NAMES: ReadonlySet<string> = new Set(Object.values(DEAD_LETTER_HEADERS))
 
+/** A delivery that was given up. */
+export interface GivenUp {
+  readonly delivery: Delivery
+  /** Undefined where it is no valid event, or raw. */
+  readonly event: CloudEvent | undefined
+  readonly reason: Error
+  readonly attempts: number
+  /** The last attempt. */
+  readonly failed: ProcessSpan
+}
+
 /** Publishes a delivery that was given up, as it came, with the reason, route, attempts and position as headers. */
 export async function publishDeadLetter(
   { publisher, route }: NonNullable<ConsumeOptions['deadLetter']>,
-  delivery: Delivery,
-  reason: Error,
-  attempts: number,
-  failed: ProcessSpan,
+  givenUp: GivenUp,
 ): Promise<PublishResult> {
-  const message = deadLetterOf(delivery, reason, attempts, route, failed)
-  const [result] = await publisher.publishMessages([message])
+  const [result] = await publisher.publishMessages([deadLetterOf(givenUp, route)])
   return result ?? { ok: true }
 }
 
 function deadLetterOf(
-  { message, position }: Delivery,
-  reason: Error,
-  attempts: number,
+  { delivery, event, reason, attempts, failed }: GivenUp,
   route: string | undefined,
-  failed: ProcessSpan,
 ): Message {
+  const { message, position } = delivery
   // The destination is the dead letter's own; everything else is as it came.
-  const { destination: _, context: __, headers, ...rest } = message
+  const { destination: _, headers, ...rest } = message
   const facts: Header[] = [
     [DEAD_LETTER_HEADERS.reason, oneLine(errorMessage(reason)).slice(0, MAX_REASON)],
     [DEAD_LETTER_HEADERS.code, errorType(reason)],
@@ -42,6 +48,7 @@ function deadLetterOf(
   if (route !== undefined) facts.push([DEAD_LETTER_HEADERS.route, route])
   return {
     ...rest,
+    ...(event === undefined ? {} : { event }),
     headers: [...headers.filter(([name]) => !NAMES.has(name.toLowerCase())), ...facts],
     context: linkedBack(failed, reason),
   }

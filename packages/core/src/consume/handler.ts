@@ -12,7 +12,7 @@ import type { CloudEvent } from '../event.ts'
 import type { ProcessSpan, ProcessStart } from '../tracing/process.ts'
 import { runAttempt } from './attempt.ts'
 import { backoffMs } from './backoff.ts'
-import { publishDeadLetter } from './deadletter.ts'
+import { type GivenUp, publishDeadLetter } from './deadletter.ts'
 import type { Step } from './lanes.ts'
 import type { ConsumeOptions, EventHandler, Handling, MessageHandler } from './options.ts'
 import { positionText } from './position.ts'
@@ -46,12 +46,13 @@ export function handleDelivery(setting: HandlerSetting, delivery: Delivery): Ste
   const attempts = options.retry?.attempts ?? DEFAULT_ATTEMPTS
   const backoff = { minMs: options.retry?.minMs ?? 200, maxMs: options.retry?.maxMs ?? 30_000 }
   const decoded = handler.raw ? undefined : decode()
+  const event = decoded instanceof Error ? undefined : decoded
   let tries = 0
   let failures = 0
   let unavailable = 0
   let previous: SpanContext | undefined
   /** Set once the delivery is given up; from then on only its dead letter is tried. */
-  let givenUp: { readonly error: Error; readonly span: ProcessSpan } | undefined
+  let givenUp: GivenUp | undefined
 
   function decode(): CloudEvent | Error {
     try {
@@ -63,10 +64,9 @@ export function handleDelivery(setting: HandlerSetting, delivery: Delivery): Ste
 
   async function step(): Promise<number | null> {
     if (delivery.signal?.aborted) return null
-    if (givenUp !== undefined) return deadLetter(givenUp.error, givenUp.span)
+    if (givenUp !== undefined) return deadLetter(givenUp)
     tries++
     const attempt = delivery.attempt + tries - 1
-    const event = decoded instanceof Error ? undefined : decoded
     const end = await runAttempt(
       { delivery, event, attempt, previous },
       setting.startProcess,
@@ -97,8 +97,7 @@ export function handleDelivery(setting: HandlerSetting, delivery: Delivery): Ste
   function run(handling: Handling): Promise<unknown> | unknown {
     if (handler.raw) return handler.run(delivery.message, handling)
     if (decoded instanceof Error) throw decoded
-    // `decoded` is undefined for raw handlers only.
-    return decoded === undefined ? undefined : handler.run(decoded, handling)
+    return event === undefined ? undefined : handler.run(event, handling)
   }
 
   /** Called with the failure before it has been counted. */
@@ -131,8 +130,8 @@ export function handleDelivery(setting: HandlerSetting, delivery: Delivery): Ste
       return null
     }
     if (options.deadLetter !== undefined) {
-      givenUp = { error, span }
-      return deadLetter(error, span)
+      givenUp = { delivery, event, reason: error, attempts: delivery.attempt + tries - 1, failed: span }
+      return deadLetter(givenUp)
     }
     if (options.onExhausted === 'drop') {
       report('dropped', error)
@@ -143,15 +142,9 @@ export function handleDelivery(setting: HandlerSetting, delivery: Delivery): Ste
     return null
   }
 
-  async function deadLetter(error: Error, span: ProcessSpan): Promise<number | null> {
+  async function deadLetter(letter: GivenUp): Promise<number | null> {
     if (options.deadLetter === undefined) return null
-    const result = await publishDeadLetter(
-      options.deadLetter,
-      delivery,
-      error,
-      delivery.attempt + tries - 1,
-      span,
-    )
+    const result = await publishDeadLetter(options.deadLetter, letter)
     if (!result.ok) {
       if (answersSender) {
         settle(delivery, { outcome: 'release', delayMs: DEFAULT_RETRY_AFTER_MS })
@@ -167,8 +160,8 @@ export function handleDelivery(setting: HandlerSetting, delivery: Delivery): Ste
       report('retry', result.error, retryMs)
       return retryMs
     }
-    report('dead-lettered', error)
-    settle(delivery, { outcome: 'reject', reason: error, deadLettered: true })
+    report('dead-lettered', letter.reason)
+    settle(delivery, { outcome: 'reject', reason: letter.reason, deadLettered: true })
     return null
   }
 

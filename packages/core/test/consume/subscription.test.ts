@@ -1,0 +1,236 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { createBroker, type Problem, StoppedError, UnavailableError } from '@throughline/core'
+import { eventually, type MemoryTransport, memoryTransport } from '@throughline/testkit'
+
+const FAST = { minMs: 1, maxMs: 2 }
+const READINGS = { destinations: ['readings'] }
+
+async function publish(transport: MemoryTransport, ids: readonly string[], key?: string): Promise<void> {
+  await using broker = createBroker(transport)
+  const publisher = broker.publisher({ destination: 'readings' })
+  for (const id of ids) {
+    await publisher.publish({ id, type: 't', source: '/s' }, key === undefined ? {} : { key })
+  }
+}
+
+const settled = (transport: MemoryTransport) => eventually(() => assert.equal(transport.unsettled(), 0))
+
+describe('a subscription', () => {
+  test('accepts nothing before its handler has returned', async () => {
+    const transport = memoryTransport()
+    await publish(transport, ['1'])
+    await using broker = createBroker(transport)
+    const gate = Promise.withResolvers<void>()
+    const started = Promise.withResolvers<void>()
+    await broker.subscribe(READINGS, async () => {
+      started.resolve()
+      await gate.promise
+    })
+    await started.promise
+    assert.equal(transport.unsettled(), 1)
+    gate.resolve()
+    await settled(transport)
+  })
+
+  test('keeps the order of a key while one of it is tried again, and lets other keys pass', async () => {
+    const transport = memoryTransport()
+    await publish(transport, ['a1', 'a2', 'a3'], 'a')
+    await publish(transport, ['b1'], 'b')
+    await using broker = createBroker(transport)
+    const handled: string[] = []
+    await broker.subscribe({ ...READINGS, retry: FAST }, (event, { attempt }) => {
+      if (event.id === 'a1' && attempt < 3) throw new Error('not yet')
+      handled.push(event.id)
+    })
+    await settled(transport)
+    assert.deepEqual(handled, ['b1', 'a1', 'a2', 'a3'])
+  })
+
+  test('stops at a delivery whose attempts are spent, names its position and leaves it unsettled', async () => {
+    const transport = memoryTransport()
+    await publish(transport, ['1', '2', '3'], 'k')
+    await using broker = createBroker(transport)
+    const handled: string[] = []
+    const subscription = await broker.subscribe({ ...READINGS, retry: { ...FAST, attempts: 2 } }, (event) => {
+      if (event.id === '2') throw new Error('cannot')
+      handled.push(event.id)
+    })
+    await assert.rejects(subscription.closed, (error) => {
+      assert.ok(error instanceof StoppedError)
+      assert.equal(error.position, 'readings@1')
+      assert.equal(error.message, 'stopped at readings@1: cannot')
+      return true
+    })
+    assert.equal(subscription.state, 'stopped')
+    assert.deepEqual(handled, ['1'])
+    assert.equal(transport.unsettled(), 2)
+  })
+
+  test('drops it instead where that was asked for, and says so', async () => {
+    const transport = memoryTransport()
+    await publish(transport, ['1', '2'])
+    await using broker = createBroker(transport)
+    const problems: Problem[] = []
+    const options = { ...READINGS, retry: { ...FAST, attempts: 2 }, onExhausted: 'drop' as const }
+    await broker.subscribe({ ...options, onProblem: (problem) => problems.push(problem) }, (event) => {
+      if (event.id === '1') throw new Error('cannot')
+    })
+    await settled(transport)
+    assert.deepEqual(
+      problems.map((problem) => [problem.kind, 'attempt' in problem ? problem.attempt : null]),
+      [
+        ['connected', null],
+        ['retry', 1],
+        ['dropped', 2],
+      ],
+    )
+  })
+
+  test('spends no attempt on a destination that is away', async () => {
+    const transport = memoryTransport()
+    await publish(transport, ['1'])
+    await using broker = createBroker(transport)
+    let calls = 0
+    await broker.subscribe({ ...READINGS, retry: { ...FAST, attempts: 1 } }, () => {
+      if (++calls < 20) throw new UnavailableError('away')
+    })
+    await settled(transport)
+    assert.equal(calls, 20)
+  })
+
+  test('keeps a delivery whose dead letter cannot be published until it can', async () => {
+    const transport = memoryTransport()
+    await publish(transport, ['1'])
+    await using broker = createBroker(transport)
+    const deadLetter = { publisher: broker.publisher({ destination: 'dead' }) }
+    transport.failNext(5, new UnavailableError('away'))
+    let calls = 0
+    await broker.subscribe({ ...READINGS, retry: { ...FAST, attempts: 2 }, deadLetter }, () => {
+      calls++
+      throw new Error('cannot')
+    })
+    await settled(transport)
+    assert.equal(calls, 2, 'only the dead letter is tried again, not the handler')
+    assert.equal(transport.messages('dead').length, 1)
+    assert.equal(transport.rejections()[0]?.deadLettered, true)
+  })
+
+  test('connects again after a lost connection and handles everything that was not settled', async () => {
+    const transport = memoryTransport()
+    const ids = Array.from({ length: 200 }, (_, index) => String(index))
+    await publish(transport, ids)
+    await using broker = createBroker(transport)
+    const handled = new Set<string>()
+    await broker.subscribe({ ...READINGS, window: 10 }, async (event) => {
+      const first = !handled.has(event.id)
+      handled.add(event.id)
+      if (first && handled.size % 50 === 0) transport.disconnect()
+      await new Promise((resolve) => setImmediate(resolve))
+    })
+    await settled(transport)
+    assert.equal(handled.size, 200)
+  })
+
+  test('waits for a broker that is away at the start and tells of it', async () => {
+    const transport = memoryTransport()
+    transport.refuse()
+    await publish(memoryTransport(), [])
+    await using broker = createBroker(transport)
+    const problems: Problem[] = []
+    const subscribing = broker.subscribe(
+      { ...READINGS, onProblem: (problem) => problems.push(problem) },
+      () => undefined,
+    )
+    await eventually(() => assert.equal(problems[0]?.kind, 'disconnected'))
+    transport.restore()
+    const subscription = await subscribing
+    assert.equal(subscription.state, 'running')
+    assert.equal(problems.at(-1)?.kind, 'connected')
+  })
+
+  test('gives that wait up when its signal is aborted', async () => {
+    const transport = memoryTransport()
+    transport.refuse()
+    await using broker = createBroker(transport)
+    const controller = new AbortController()
+    const subscribing = broker.subscribe({ ...READINGS, signal: controller.signal }, () => undefined)
+    controller.abort()
+    await assert.rejects(subscribing, /closed before it was connected/)
+  })
+
+  test('finishes what is in flight when closed, and gives back what was not begun', async () => {
+    const transport = memoryTransport()
+    await publish(transport, ['1', '2', '3'], 'k')
+    await using broker = createBroker(transport)
+    const gate = Promise.withResolvers<void>()
+    const started = Promise.withResolvers<void>()
+    const subscription = await broker.subscribe(READINGS, async () => {
+      started.resolve()
+      await gate.promise
+    })
+    await started.promise
+    const closing = subscription.close()
+    gate.resolve()
+    await closing
+    assert.equal(transport.unsettled(), 2)
+    await subscription.closed
+  })
+
+  test('aborts handlers that outlast the grace, and accepts nothing of theirs', async () => {
+    const transport = memoryTransport()
+    await publish(transport, ['1'])
+    await using broker = createBroker(transport)
+    const started = Promise.withResolvers<AbortSignal>()
+    const subscription = await broker.subscribe(READINGS, async (_event, { signal }) => {
+      started.resolve(signal)
+      await new Promise(() => undefined)
+    })
+    const signal = await started.promise
+    await subscription.close({ graceMs: 1 })
+    assert.equal(signal.aborted, true)
+    assert.equal(transport.unsettled(), 1)
+  })
+
+  test('fails an attempt whose time is up', async () => {
+    const transport = memoryTransport()
+    await publish(transport, ['1'])
+    await using broker = createBroker(transport)
+    const reasons: unknown[] = []
+    await broker.subscribe(
+      { ...READINGS, attemptTimeoutMs: 5, retry: FAST },
+      async (_event, { attempt, signal }) => {
+        if (attempt > 1) return
+        await new Promise((resolve) => signal.addEventListener('abort', resolve))
+        reasons.push(signal.reason)
+      },
+    )
+    await settled(transport)
+    assert.match(String(reasons[0]), /did not return within 5 ms/)
+  })
+
+  test('reads nothing further while paused', async () => {
+    const transport = memoryTransport()
+    await using broker = createBroker(transport)
+    const handled: string[] = []
+    const subscription = await broker.subscribe(READINGS, (event) => void handled.push(event.id))
+    subscription.pause()
+    assert.equal(subscription.state, 'paused')
+    await publish(transport, ['1', '2'])
+    subscription.resume()
+    await publish(transport, ['3'])
+    await eventually(() => assert.deepEqual(handled, ['1', '2', '3']))
+  })
+
+  test('hands raw messages over as they are', async () => {
+    const transport = memoryTransport()
+    await transport
+      .publisher({ destination: 'readings' })
+      .publish([{ body: new Uint8Array([1, 2]), headers: [['a', 'b']] }])
+    await using broker = createBroker(transport)
+    const bodies: unknown[] = []
+    await broker.subscribe({ ...READINGS, raw: true }, (message) => void bodies.push(message.body))
+    await settled(transport)
+    assert.deepEqual(bodies, [new Uint8Array([1, 2])])
+  })
+})

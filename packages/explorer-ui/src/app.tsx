@@ -1,0 +1,14 @@
+import { JourneyPage } from './journey/page.tsx'
+import { JourneysPage } from './journeys/page.tsx'
+import { parseRoute, useAddress } from './route.ts'
+
+/** Shows the page that the address names. */
+export function App() {
+  const { pathname, search } = useAddress()
+  const route = parseRoute(pathname, search)
+  return route.page === 'journey' ? (
+    <JourneyPage key={route.id} id={route.id} />
+  ) : (
+    <JourneysPage query={route.query} />
+  )
+}

@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, globSync, readFileSync } from 'node:fs'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { join, relative } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { after, before, describe, test } from 'node:test'
+import { createTopics } from '@throughline/kafka'
+import { type CodeBlock, codeBlocks } from './blocks.ts'
+
+const root = join(import.meta.dirname, '..')
+const files = ['README.md', ...globSync('docs/**/*.md', { cwd: root })].sort()
+const blocks = files.flatMap((file) => codeBlocks(join(root, file)))
+const { KAFKA_BROKERS: brokers, MQTT_URL: mqttUrl } = process.env
+let folder = ''
+
+before(async () => {
+  assert.ok(brokers && mqttUrl, 'KAFKA_BROKERS and MQTT_URL name the brokers: npm test sets them')
+  // Beside the docs and not under node_modules, where Node strips no types.
+  folder = await mkdtemp(join(root, 'docs/.blocks-'))
+  await createTopics({ brokers }, [
+    { name: 'orders', partitions: 2 },
+    { name: 'orders.dead', partitions: 1 },
+  ])
+})
+after(() => rm(folder, { recursive: true, force: true }))
+
+async function run(args: readonly string[]): Promise<{ code: number | null; output: string }> {
+  const child = spawn(
+    process.execPath,
+    ['--conditions=@throughline/source', '--disable-warning=ExperimentalWarning', ...args],
+    {
+      cwd: root,
+      env: { ...process.env, AMQP_URL: 'amqp://127.0.0.1:5672' },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  )
+  const [out, err, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')])
+  return { code, output: out + err }
+}
+
+const named = ({ file, line }: CodeBlock) => `${relative(root, file)}:${line}`
+
+describe('every TypeScript block in the documentation runs as it stands', () => {
+  for (const [index, block] of blocks.entries()) {
+    if (block.language !== 'ts') continue
+    test(named(block), { timeout: 60_000 }, async () => {
+      const file = join(folder, `block-${index}.ts`)
+      await writeFile(file, block.code)
+      const { code, output } = await run([file])
+      assert.equal(code, 0, output)
+    })
+  }
+})
+
+describe('every YAML block in the documentation is a valid configuration', () => {
+  for (const [index, block] of blocks.entries()) {
+    if (block.language !== 'yaml') continue
+    test(named(block), async () => {
+      const file = join(folder, `block-${index}.yaml`)
+      await writeFile(file, block.code)
+      const { code, output } = await run(['packages/cli/bin/throughline.js', 'validate', file])
+      assert.equal(code, 0, output)
+    })
+  }
+})
+
+test('every link to a page of the repository leads somewhere', () => {
+  const broken: string[] = []
+  for (const file of [
+    'README.md',
+    'ARCHITECTURE.md',
+    'CONTRIBUTING.md',
+    'CHANGELOG.md',
+    ...globSync('docs/**/*.md', { cwd: root }),
+  ]) {
+    for (const [, target = ''] of readFileSync(join(root, file), 'utf8').matchAll(/\]\(([^)#\s]+)[^)]*\)/g)) {
+      if (!/^[a-z]+:/.test(target) && !existsSync(join(root, file, '..', target)))
+        broken.push(`${file}: ${target}`)
+    }
+  }
+  assert.deepEqual(broken, [])
+})

@@ -32,6 +32,8 @@ export interface JourneySpan extends SpanRef {
   readonly name: string
   readonly kind: SpanKind
   readonly role: SpanRole
+  /** The operation in the instrumentation's own word (`publish`, `poll`, `ack`), else the role. */
+  readonly operation: string
   /** `service.name` of the resource; `unknown_service` where there is none. */
   readonly service: string
   readonly startMs: number
@@ -108,6 +110,8 @@ export interface JourneyHop {
   /** Duration of the send or client span; null where it was not received. */
   readonly durationMs: number | null
   readonly error: boolean
+  /** How many times this consumer tried: 1, more after failures, 0 where nobody was seen receiving. */
+  readonly attempts: number
 }
 
 export type FindingCode =

@@ -33,6 +33,13 @@ export function otlpReceiver(options: ReceiverOptions): FastifyInstance {
   let pendingBytes = 0
   let isFull = false
 
+  function hold(reply: FastifyReply, bytes: number): void {
+    pendingBytes += bytes
+    reply.raw.once('close', () => {
+      pendingBytes -= bytes
+    })
+  }
+
   app.removeAllContentTypeParsers()
   app.addContentTypeParser(
     ['application/x-protobuf', 'application/protobuf', 'application/json'],
@@ -53,24 +60,23 @@ export function otlpReceiver(options: ReceiverOptions): FastifyInstance {
       )
     if (!allows(request.headers.authorization))
       return fail(request, reply, 401, grpcCode.unauthenticated, 'a token is needed: Authorization: Bearer …')
-    if (pendingBytes + announcedBytes(request) > maxPendingBytes)
+    const announced = Math.min(announcedBytes(request), maxBodyBytes)
+    if (pendingBytes + announced > maxPendingBytes)
       return fail(request, reply, 429, grpcCode.resourceExhausted, 'too many spans at once; try again', true)
+    // Held from before the body is read until the answer is out, or the connection has gone.
+    hold(reply, announced)
   })
 
   app.post('/v1/traces', async (request, reply) => {
     const encoding = answerEncoding(request)
-    const held = announcedBytes(request)
-    pendingBytes += held
-    try {
-      const body = await inflateBody(bodyOf(request), request.headers['content-encoding'], maxBodyBytes)
-      const intake = intakeOf(encoding === 'json' ? decodeJsonRequest(body) : decodeRequest(body))
-      await queue.add(intake.records)
-      if (isFull) log('there is room again: spans are kept')
-      isFull = false
-      return answer(reply, 200, encoding, exportAnswer(encoding, 'traces', intake.rejected, intake.message))
-    } finally {
-      pendingBytes -= held
-    }
+    const sent = bodyOf(request)
+    const body = await inflateBody(sent, request.headers['content-encoding'], maxBodyBytes)
+    hold(reply, body.length - sent.length)
+    const intake = intakeOf(encoding === 'json' ? decodeJsonRequest(body) : decodeRequest(body))
+    await queue.add(intake.records)
+    if (isFull) log('there is room again: spans are kept')
+    isFull = false
+    return answer(reply, 200, encoding, exportAnswer(encoding, 'traces', intake.rejected, intake.message))
   })
 
   for (const signal of ['metrics', 'logs'] as const) {

@@ -1,0 +1,194 @@
+import { isTrue } from '../otlp/value.ts'
+import type { Graph } from './graph.ts'
+import { isBatch, isConsumption, isPublication, type Node } from './node.ts'
+
+/** One message that one consumer got: from its send (null: not known) to its process (null: nobody was seen). */
+export interface Delivery {
+  readonly send: Node | null
+  readonly receiver: Node | null
+  /** Processes of later attempts, in order. */
+  readonly retries: Node[]
+}
+
+const maxDetours = 3
+
+/**
+ * Pairs sends with processes. One pair a message and consumer, whichever way the two are tied: as parent and
+ * child, by a link, by both, over a receive span between them, or over an HTTP server span.
+ */
+export function deliveriesOf(graph: Graph): Delivery[] {
+  const deliveries: Delivery[] = []
+  const covered = new Set<string>()
+  const consumerOf = (node: Node) => `${node.span.origin.service}\t${node.meaning.group ?? ''}`
+  const cover = (send: Node, receiver: Node) => covered.add(`${send.id}\t${receiver.span.origin.service}`)
+  const isCovered = (send: Node, receiver: Node) => covered.has(`${send.id}\t${receiver.span.origin.service}`)
+  const delivered = new Set<string>()
+
+  function deliver(send: Node | null, receiver: Node): void {
+    const earlier = deliveries.find(
+      (one) =>
+        one.receiver !== null &&
+        (send === null
+          ? one.send === null && isSameMessage(one.receiver, receiver)
+          : one.send?.id === send.id) &&
+        consumerOf(one.receiver) === consumerOf(receiver) &&
+        isRetry(graph, one.retries.at(-1) ?? one.receiver, receiver),
+    )
+    if (earlier) earlier.retries.push(receiver)
+    else deliveries.push({ send, receiver, retries: [] })
+    if (send) {
+      cover(send, receiver)
+      delivered.add(send.id)
+    }
+  }
+
+  for (const node of graph.nodes) {
+    if (node.meaning.role !== 'process') continue
+    const sends = sendsOf(graph, node)
+    for (const send of sends) deliver(send, node)
+    if (sends.length === 0 && !isNested(graph, node)) deliver(null, node)
+  }
+
+  const receives = graph.nodes
+    .filter(({ meaning }) => meaning.role === 'receive')
+    .map((node) => ({ node, sends: sendsOf(graph, node), isDirect: isPublished(graph.parent(node)) }))
+  // The one below the send is the message's own; those of polls round it say the same once more.
+  for (const { node, sends } of [
+    ...receives.filter((r) => r.isDirect),
+    ...receives.filter((r) => !r.isDirect),
+  ]) {
+    for (const send of sends) if (!isCovered(send, node)) deliver(send, node)
+    const leads = [...graph.children(node), ...graph.referrers(node).map((referrer) => referrer.node)]
+    if (
+      sends.length === 0 &&
+      !leads.some(isConsumption) &&
+      !isNested(graph, node) &&
+      node.span.links.length === 0
+    )
+      deliver(null, node)
+  }
+
+  for (const send of graph.nodes) {
+    if (!isPublication(send) || delivered.has(send.id) || isWrapper(graph, send)) continue
+    if (send.meaning.role === 'create' && sendOfCreate(graph, send) !== send) continue
+    const servers = serversBelow(graph, send)
+    for (const server of servers) deliver(send, server)
+    if (servers.length === 0 && !isSendOfCreates(graph, send))
+      deliveries.push({ send, receiver: null, retries: [] })
+  }
+  return deliveries
+}
+
+const isPublished = (node: Node | undefined): boolean => node !== undefined && isPublication(node)
+
+/** The sends whose message a span consumed. */
+function sendsOf(graph: Graph, node: Node, detours = 0): Node[] {
+  if (detours > maxDetours) return []
+  const above = sendAbove(graph, node)
+  const linked = graph.targets(node).filter(({ link }) => !isTrue(link.attributes.get('retry')))
+  const direct = linked
+    .filter((target) => isPublication(target.node) && isPairable(target.node, node))
+    .map((target) => target.node)
+  const found =
+    above && !isBatch(node) ? [above, ...direct.filter((send) => isReplayOf(graph, node, send))] : direct
+  if (above && found.length === 0) found.push(above)
+  if (found.length === 0) {
+    const parent = graph.parent(node)
+    const between = linked.map((target) => target.node).filter(isConsumption)
+    if (parent?.meaning.role === 'receive') between.push(parent)
+    found.push(...between.flatMap((receive) => sendsOf(graph, receive, detours + 1)))
+  } else if (isBatch(node)) {
+    const parts = linked.map((target) => target.node).filter(({ meaning }) => meaning.role === 'receive')
+    found.push(...parts.flatMap((part) => sendsOf(graph, part, detours + 1)))
+  }
+  return [...new Set(found.map((send) => sendOfCreate(graph, send)))]
+}
+
+/** The send that is a span's parent, also with the spans of an HTTP client and server between them. */
+function sendAbove(graph: Graph, node: Node): Node | undefined {
+  let above = graph.parent(node)
+  for (
+    let i = 0;
+    above && i < maxDetours && (above.meaning.role === 'server' || above.meaning.role === 'client');
+    i++
+  )
+    above = graph.parent(above)
+  return above && isPublication(above) && isPairable(above, node) ? above : undefined
+}
+
+function isReplayOf(graph: Graph, node: Node, send: Node): boolean {
+  return graph
+    .targets(node)
+    .some(({ node: target, link }) => target.id === send.id && isTrue(link.attributes.get('replay')))
+}
+
+/** An event's origin context is linked too: it points to a send, of another message, over another transport or topic. */
+function isPairable(send: Node, receiver: Node): boolean {
+  const [a, b] = [send.meaning, receiver.meaning]
+  if (a.system !== null && b.system !== null && a.system !== b.system) return false
+  // Names of the two sides are the same thing only for Kafka and MQTT; for MQTT the receiver's may be a filter.
+  if (a.system !== 'kafka' && a.system !== 'mqtt') return true
+  if (a.destination === null || b.destination === null || /[#+]/.test(b.destination)) return true
+  return a.destination === b.destination || (a.template === b.template && a.template !== null)
+}
+
+/** Batch publishing: the message carries the context of its `create`, the time is that of the `send` that links to it. */
+function sendOfCreate(graph: Graph, node: Node): Node {
+  if (node.meaning.role !== 'create') return node
+  return graph.referrers(node).find((referrer) => referrer.node.meaning.role === 'send')?.node ?? node
+}
+
+const isSendOfCreates = (graph: Graph, send: Node): boolean =>
+  graph.targets(send).some(({ node }) => node.meaning.role === 'create')
+
+/** Some clients are instrumented in two layers: the outer send has an inner one of the same message. */
+function isWrapper(graph: Graph, send: Node): boolean {
+  if (send.meaning.role !== 'send') return false
+  return graph
+    .children(send)
+    .some(
+      ({ meaning, span }) =>
+        meaning.role === 'send' &&
+        meaning.system === send.meaning.system &&
+        meaning.destination === send.meaning.destination &&
+        span.origin.service === send.span.origin.service,
+    )
+}
+
+/** A span inside the one that consumed the message, of the same service. */
+function isNested(graph: Graph, node: Node): boolean {
+  const parent = graph.parent(node)
+  return (
+    parent !== undefined && isConsumption(parent) && parent.span.origin.service === node.span.origin.service
+  )
+}
+
+function serversBelow(graph: Graph, send: Node): Node[] {
+  const below = graph
+    .children(send)
+    .flatMap((child) => (child.meaning.role === 'client' ? graph.children(child) : [child]))
+  return below.filter(({ meaning }) => meaning.role === 'server')
+}
+
+function isSameMessage(a: Node, b: Node): boolean {
+  const [x, y] = [a.meaning, b.meaning]
+  if (x.system !== y.system || x.destination !== y.destination) return false
+  if (x.event && y.event) return x.event.id === y.event.id && x.event.source === y.event.source
+  return x.offset !== null && x.offset === y.offset && x.partition === y.partition
+}
+
+/** A later attempt at the same delivery: it says so, or it begins after the one before had failed. */
+export function isRetry(graph: Graph, before: Node, after: Node): boolean {
+  if (
+    graph
+      .targets(after)
+      .some(({ node, link }) => node.id === before.id && isTrue(link.attributes.get('retry')))
+  )
+    return true
+  if (graph.targets(after).some(({ link }) => isTrue(link.attributes.get('replay')))) return false
+  const isLater = after.span.startUnixNanos >= before.span.endUnixNanos
+  return (
+    isLater &&
+    ((after.meaning.attempt ?? 1) > (before.meaning.attempt ?? 1) || before.span.status === 'ERROR')
+  )
+}

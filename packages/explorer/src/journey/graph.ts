@@ -1,0 +1,42 @@
+import type { Link } from '../otlp/span.ts'
+import { type Node, parentId, refId } from './node.ts'
+
+export interface LinkedNode {
+  readonly node: Node
+  readonly link: Link
+}
+
+export type Graph = ReturnType<typeof graphOf>
+
+/** The spans of a journey and what leads from one to another, within the journey. */
+export function graphOf(nodes: readonly Node[]) {
+  const byId = new Map<string, Node>()
+  for (const node of nodes) if (!byId.has(node.id)) byId.set(node.id, node)
+  const children = Map.groupBy(
+    nodes.filter((node) => byId.has(parentId(node) ?? '')),
+    (node) => parentId(node) ?? '',
+  )
+  const referrers = new Map<string, LinkedNode[]>()
+  for (const node of nodes) {
+    for (const link of node.span.links) {
+      const id = refId(link)
+      const list = referrers.get(id)
+      if (list) list.push({ node, link })
+      else referrers.set(id, [{ node, link }])
+    }
+  }
+  return {
+    nodes,
+    get: (id: string): Node | undefined => byId.get(id),
+    parent: (node: Node): Node | undefined => byId.get(parentId(node) ?? ''),
+    children: (node: Node): readonly Node[] => children.get(node.id) ?? [],
+    /** What a span links to. */
+    targets: (node: Node): readonly LinkedNode[] =>
+      node.span.links.flatMap((link) => {
+        const target = byId.get(refId(link))
+        return target ? [{ node: target, link }] : []
+      }),
+    /** What links to a span. */
+    referrers: (node: Node): readonly LinkedNode[] => referrers.get(node.id) ?? [],
+  }
+}

@@ -1,0 +1,26 @@
+import { type Binding, type CloudEvent, createBinding } from '@throughline/core'
+
+const HOP_CONTEXT = ['traceparent', 'tracestate', 'baggage'] as const
+const ATTRIBUTE_NAME = /^[a-z0-9]+$/
+
+/**
+ * CloudEvents MQTT protocol binding 1.0.2, MQTT 5: binary mode has the bare attribute names as user properties and
+ * `datacontenttype` as the Content Type property; structured mode is `application/cloudevents+json`.
+ *
+ * A bare `traceparent`, `tracestate` or `baggage` is always the hop's context: what the sending span wrote. An event
+ * that has an attribute of such a name would be indistinguishable, so it is always structured.
+ */
+export const mqttBinding: Binding = createBinding({
+  specification: 'CloudEvents MQTT binding 1.0.2 §3.1',
+  headerName: (attribute) => attribute,
+  attributeName: (header) => (ATTRIBUTE_NAME.test(header) && !isHopContext(header) ? header : null),
+  encodeValue: (text) => text,
+  decodeValue: (text) => text,
+  // An MQTT payload may be empty, never absent.
+  absentBody: new Uint8Array(0),
+  mustBeStructured: (event: CloudEvent) => HOP_CONTEXT.some((name) => event[name] !== undefined),
+})
+
+function isHopContext(name: string): boolean {
+  return HOP_CONTEXT.some((own) => own === name)
+}

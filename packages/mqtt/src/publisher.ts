@@ -1,0 +1,124 @@
+import {
+  errorMessage,
+  type Message,
+  PermanentError,
+  type Publisher,
+  type PublishResult,
+  ThroughlineError,
+  UnavailableError,
+} from '@throughline/core'
+import { type Endpoint, requireInteger } from './options.ts'
+import { propertiesOf } from './properties.ts'
+import type { Outgoing, Sender, Sending } from './sender.ts'
+import { validateTopic } from './topic.ts'
+
+export interface MqttPublisherOptions {
+  /** Where messages go that have no `destination` of their own. */
+  readonly topic: string
+  /** 0: resolves when handed to the socket, may be lost; 1: when the broker has it (PUBACK); 2: PUBCOMP. Default 1. */
+  readonly qos?: 0 | 1 | 2
+  /** The broker keeps the last message of each topic for later subscribers. Default false. */
+  readonly retain?: boolean
+  /** How long a confirmation is waited for, milliseconds. Default 30 000. */
+  readonly timeoutMs?: number
+}
+
+/** Publisher over a shared connection; `onClose` says that it no longer needs it. */
+export function mqttPublisher(
+  { address }: Endpoint,
+  sender: Sender,
+  { topic, qos = 1, retain = false, timeoutMs = 30_000 }: MqttPublisherOptions,
+  onClose: () => Promise<void>,
+): Publisher {
+  requireInteger('timeoutMs', timeoutMs, 1, 2 ** 31 - 1)
+  const calls = new Set<Promise<unknown>>()
+  let isClosed = false
+
+  function outgoing(message: Message): Outgoing {
+    const { body, destination = topic } = message
+    validateTopic(destination)
+    return { topic: destination, payload: bufferOf(body), qos, retain, properties: propertiesOf(message) }
+  }
+
+  async function send(messages: readonly Message[]): Promise<readonly PublishResult[]> {
+    const prepared = messages.map((message) => attempt(() => outgoing(message)))
+    try {
+      await sender.open()
+    } catch (error) {
+      const unavailable = cannotConnect(error)
+      return prepared.map((each) => ({ ok: false, error: each instanceof Error ? each : unavailable }))
+    }
+    return sendAll(prepared)
+  }
+
+  function sendAll(prepared: readonly (Outgoing | ThroughlineError)[]): Promise<readonly PublishResult[]> {
+    const results: PublishResult[] = new Array(prepared.length)
+    const sendings: Sending[] = []
+    return new Promise((resolve) => {
+      let missing = prepared.length
+      const timer = setTimeout(giveUp, timeoutMs)
+      function answer(index: number, result: PublishResult): void {
+        results[index] = result
+        missing--
+        if (missing > 0) return
+        clearTimeout(timer)
+        resolve(results)
+      }
+      function giveUp(): void {
+        const message = `${address} did not confirm the message within ${timeoutMs} ms`
+        const error = new UnavailableError(message, { code: 'TL_TIMEOUT' })
+        for (const sending of sendings) sending.abandon(error)
+      }
+      prepared.forEach((each, index) => {
+        if (each instanceof Error) answer(index, { ok: false, error: each })
+        else sendings.push(sender.send(each, (result) => answer(index, result)))
+      })
+    })
+  }
+
+  async function publish(messages: readonly Message[]): Promise<readonly PublishResult[]> {
+    if (messages.length === 0) return []
+    if (isClosed) {
+      const error = new UnavailableError('the publisher is closed')
+      return messages.map(() => ({ ok: false, error }))
+    }
+    const call = send(messages)
+    calls.add(call)
+    return call.finally(() => calls.delete(call))
+  }
+
+  return {
+    destination: topic,
+    async open() {
+      if (isClosed) throw new PermanentError('the publisher is closed')
+      await sender.open()
+    },
+    publish,
+    async close() {
+      if (isClosed) return
+      isClosed = true
+      await Promise.all(calls)
+      await onClose()
+    },
+  }
+}
+
+/** A message is never to blame for a broker that refuses the client: it can be sent when that is mended. */
+function cannotConnect(error: unknown): UnavailableError {
+  if (error instanceof UnavailableError) return error
+  const code = error instanceof ThroughlineError ? { code: error.code } : {}
+  return new UnavailableError(errorMessage(error), { cause: error, ...code })
+}
+
+function attempt(prepare: () => Outgoing): Outgoing | ThroughlineError {
+  try {
+    return prepare()
+  } catch (error) {
+    if (error instanceof ThroughlineError) return error
+    return new PermanentError(errorMessage(error), { cause: error })
+  }
+}
+
+function bufferOf(body: Uint8Array | null): Buffer {
+  return body === null ? Buffer.alloc(0) : Buffer.from(body.buffer, body.byteOffset, body.byteLength)
+}

@@ -1,0 +1,173 @@
+import {
+  PermanentError,
+  type PublishResult,
+  type ThroughlineError,
+  UnavailableError,
+} from '@throughline/core'
+import type { IPublishPacket } from 'mqtt'
+import { type Connection, startConnection } from './connection.ts'
+import { type Attributes, mqttAttributes } from './delivery.ts'
+import { clientIdOf, type Endpoint } from './options.ts'
+import { MAX_PACKET_BYTES, publishBytes } from './packet-size.ts'
+import { publishError, TAKEN_OVER_CODE } from './reason.ts'
+
+/** What goes to the broker: a PUBLISH without its packet identifier. */
+export type Outgoing = Pick<IPublishPacket, 'topic' | 'payload' | 'qos' | 'retain'> & {
+  readonly properties: NonNullable<IPublishPacket['properties']>
+}
+
+/** The connection that all publishers of a transport share: one client id, one window. */
+export interface Sender {
+  open(): Promise<void>
+  /** Sends in the order of the calls; each `done` is called once, when the message is confirmed or cannot be. */
+  send(packet: Outgoing, done: (result: PublishResult) => void): Sending
+  /** Disconnects; the next `open` connects again. */
+  close(): Promise<void>
+}
+
+/** A message on its way. */
+export interface Sending {
+  /** Gives it up with this error: it is not sent any more, or its confirmation no longer waited for. */
+  abandon(error: ThroughlineError): void
+}
+
+interface Entry extends Sending {
+  readonly packet: Outgoing
+  finish(result: PublishResult): void
+}
+
+const SENT = Symbol('throughline.mqtt.sent')
+/** Without a word from the broker: all packet identifiers there are (MQTT 5 §3.2.2.3.3). */
+const MAX_IN_FLIGHT = 65_535
+
+export function createSender(endpoint: Endpoint): Sender {
+  const clientId = clientIdOf(endpoint, 'pub')
+  const waiting = new Set<Entry>()
+  const inFlight = new Set<Entry>()
+  let connecting: Promise<void> | null = null
+  let connection: Connection | null = null
+  let takenOver: ThroughlineError | null = null
+
+  async function connect(): Promise<void> {
+    const started = startConnection(endpoint, { clientId, clean: true, sessionExpirySeconds: 0, onEnd })
+    await started.opened
+    started.requireUp()
+    connection = started
+  }
+
+  function onEnd(error: ThroughlineError): void {
+    connecting = null
+    connection = null
+    if (error.code === TAKEN_OVER_CODE) takenOver = error
+    const unconfirmed = [...inFlight, ...waiting]
+    inFlight.clear()
+    waiting.clear()
+    for (const entry of unconfirmed) entry.finish({ ok: false, error: lost(error) })
+  }
+
+  // The same promise for all who wait, so that their messages follow in the order of their calls.
+  function open(): Promise<void> {
+    if (takenOver !== null) return Promise.reject(takenOver)
+    connecting ??= connect()
+    return connecting
+  }
+
+  function send(packet: Outgoing, done: (result: PublishResult) => void): Sending {
+    let isDone = false
+    function finish(result: PublishResult): void {
+      if (isDone) return
+      isDone = true
+      done(result)
+    }
+    function abandon(error: ThroughlineError): void {
+      waiting.delete(entry)
+      // In flight it keeps its place: its packet identifier is taken until the broker answers.
+      finish({ ok: false, error })
+    }
+    const entry: Entry = { packet, finish, abandon }
+    waiting.add(entry)
+    sendWaiting()
+    return entry
+  }
+
+  function sendWaiting(): void {
+    if (connection === null) {
+      refuseWaiting()
+      return
+    }
+    const { client } = connection
+    // Mosquitto breaks the connection of a client that exceeds it; MQTT.js does not look at it.
+    const limit = client.serverProperties?.receiveMaximum ?? MAX_IN_FLIGHT
+    for (const entry of waiting) {
+      if (inFlight.size >= limit) return
+      waiting.delete(entry)
+      const refused = refusal(entry.packet, client.serverProperties ?? {})
+      if (refused === null) transmit(client, entry)
+      else entry.finish({ ok: false, error: refused })
+    }
+  }
+
+  function transmit(client: Connection['client'], entry: Entry): void {
+    const { topic, payload, qos, retain, properties } = entry.packet
+    inFlight.add(entry)
+    client.publish(topic, payload, { qos, retain, properties }, (error, confirmed) => {
+      if (!inFlight.delete(entry)) return
+      entry.finish(error ? { ok: false, error: publishError(topic, error) } : sent(entry.packet, confirmed))
+      if (waiting.size > 0) sendWaiting()
+    })
+  }
+
+  function refuseWaiting(): void {
+    const error = new UnavailableError(`the connection to ${endpoint.address} was lost`)
+    for (const entry of waiting) entry.abandon(error)
+  }
+
+  async function close(): Promise<void> {
+    await connecting?.catch(() => undefined)
+    await connection?.close()
+  }
+
+  return { open, send, close }
+}
+
+/** OpenTelemetry's attributes of a message that was confirmed. */
+export function sentAttributes(result: PublishResult): Attributes {
+  return isSent(result) ? result[SENT] : {}
+}
+
+type Sent = PublishResult & { readonly [SENT]: Attributes }
+
+function sent({ qos, retain }: Outgoing, confirmed: { messageId?: number } | undefined): Sent {
+  return { ok: true, [SENT]: mqttAttributes(qos, retain, confirmed?.messageId) }
+}
+
+function isSent(result: PublishResult): result is Sent {
+  return SENT in result
+}
+
+/**
+ * Unconfirmed is never final for the message itself: it may be sent again once there is a connection.
+ * The code is kept, so that whoever tries again sees why there is none.
+ */
+function lost(error: ThroughlineError): ThroughlineError {
+  if (error instanceof UnavailableError) return error
+  return new UnavailableError(error.message, { cause: error, code: error.code })
+}
+
+/** What the broker announced that it will not take; sending it would break the connection for all messages. */
+function refusal(
+  packet: Outgoing,
+  limits: { maximumQoS?: number; retainAvailable?: boolean; maximumPacketSize?: number },
+): PermanentError | null {
+  const { maximumQoS = 2, retainAvailable = true, maximumPacketSize = MAX_PACKET_BYTES } = limits
+  if (packet.qos > maximumQoS)
+    return new PermanentError(
+      `the broker takes QoS ${maximumQoS} at most, the publisher has qos ${packet.qos}`,
+    )
+  if (packet.retain && !retainAvailable)
+    return new PermanentError('the broker keeps no retained messages, the publisher has retain: true')
+  const bytes = publishBytes({ cmd: 'publish', dup: false, ...packet })
+  if (bytes <= maximumPacketSize) return null
+  const message = `the message to "${packet.topic}" takes ${bytes} bytes, the broker accepts ${maximumPacketSize} at most`
+  return new PermanentError(message, { code: 'TL_TOO_LARGE' })
+}

@@ -1,0 +1,198 @@
+import {
+  type Delivery,
+  PermanentError,
+  type Settlement,
+  type Subscriber,
+  UnavailableError,
+} from '@throughline/core'
+import { ErrorWithSubackPacket } from 'mqtt'
+import { type AckGate, gateAcks } from './ack-gate.ts'
+import { type Connection, startConnection } from './connection.ts'
+import { deliveryOf, heldOf, type MqttDelivery } from './delivery.ts'
+import { createInbox, type Inbox } from './inbox.ts'
+import { type Endpoint, requireInteger } from './options.ts'
+import { subscribeError, TAKEN_OVER_CODE } from './reason.ts'
+import { validateFilter, validateShare } from './topic.ts'
+
+export interface MqttSubscriberOptions {
+  /** Topic filters: `sensors/+/reading`, `alerts/#`. The session keeps filters of earlier runs that are no longer here. */
+  readonly topics: readonly string[]
+  /** Highest quality of service: 0 may lose, 1 and 2 deliver at least once. Default 1. */
+  readonly qos?: 0 | 1 | 2
+  /** Subscribers with the same share split the messages between them (`$share/<share>/<filter>`); no order is kept then. */
+  readonly share?: string
+  /** Part of the client id, `<clientId>-sub-<session>`: each subscriber of one `clientId` needs its own, or none for one of them. */
+  readonly session?: string
+  /** Unacknowledged messages at which reading stops, also what the broker is told (Receive Maximum). Default 256. */
+  readonly window?: number
+  /** Bytes of unacknowledged payloads at which reading stops too. Default 64 MiB. */
+  readonly windowBytes?: number
+  /** How long the broker keeps messages for this client while it is away. Default 86 400 with a given clientId, else 300. */
+  readonly sessionExpirySeconds?: number
+  /** Begin each connection with an empty session, losing what came while away. Default false. */
+  readonly clean?: boolean
+}
+
+/** One connection's worth of reading. */
+interface Link {
+  readonly connection: Connection
+  readonly gate: AckGate
+  readonly inbox: Inbox<MqttDelivery>
+}
+
+const GENERATED_SESSION_SECONDS = 300
+const FIXED_SESSION_SECONDS = 86_400
+
+/** Subscriber as `clientId`; `onClose` says that the id is free again. Throws PermanentError for options that cannot work. */
+export function mqttSubscriber(
+  endpoint: Endpoint,
+  clientId: string,
+  options: MqttSubscriberOptions,
+  onClose: () => void,
+): Subscriber {
+  const { topics, qos = 1, share, window = 256, windowBytes = 64 * 1024 * 1024, clean = false } = options
+  const { sessionExpirySeconds = endpoint.isFixed ? FIXED_SESSION_SECONDS : GENERATED_SESSION_SECONDS } =
+    options
+  if (topics.length === 0)
+    throw new PermanentError('MQTT options: topics: must name at least one topic filter')
+  topics.forEach(validateFilter)
+  if (share !== undefined) validateShare(share)
+  requireInteger('window', window, 1, 65_535)
+  requireInteger('windowBytes', windowBytes, 1, Number.MAX_SAFE_INTEGER)
+  requireInteger('sessionExpirySeconds', sessionExpirySeconds, 0, 2 ** 32 - 1)
+  const subscriptions = topics.map((topic) => (share === undefined ? topic : `$share/${share}/${topic}`))
+  const closing = new AbortController()
+  let linking: Promise<Link> | null = null
+  let current: Link | null = null
+  let takenOver: Error | null = null
+
+  async function link(): Promise<Link> {
+    if (closing.signal.aborted) throw new PermanentError('the subscriber is closed')
+    // Connecting again would evict the other client, which would evict this one, for ever.
+    if (takenOver !== null) throw takenOver
+    linking ??= connectLink()
+    return linking
+  }
+
+  async function connectLink(): Promise<Link> {
+    const inbox = createInbox<MqttDelivery>()
+    const life = new AbortController()
+    const connection = startConnection(endpoint, {
+      clientId,
+      clean,
+      sessionExpirySeconds: clean ? 0 : sessionExpirySeconds,
+      receiveMaximum: window,
+      onEnd: (error) => {
+        linking = null
+        current = null
+        if (error.code === TAKEN_OVER_CODE) takenOver = error
+        gate.stop()
+        inbox.end(closing.signal.aborted ? undefined : error)
+        life.abort(error)
+      },
+    })
+    // In the same turn: a resumed session delivers right behind the broker's CONNACK.
+    const gate = gateAcks(connection.client, {
+      window,
+      windowBytes,
+      onMessage: (held) => inbox.push(deliveryOf(held, topics, life.signal)),
+      onBypass: connection.fail,
+    })
+    await withinLimit(connection, async () => {
+      await connection.opened
+      await subscribe(connection)
+    })
+    connection.requireUp()
+    current = { connection, gate, inbox }
+    return current
+  }
+
+  /** Fails the connection when the subscriber is closed or the time is up before `task` is done. */
+  async function withinLimit({ fail }: Connection, task: () => Promise<void>): Promise<void> {
+    const { address, connectTimeoutMs } = endpoint
+    const limit = AbortSignal.any([closing.signal, AbortSignal.timeout(connectTimeoutMs)])
+    const onLimit = () =>
+      fail(new UnavailableError(`${address} did not accept the subscription within ${connectTimeoutMs} ms`))
+    limit.addEventListener('abort', onLimit)
+    try {
+      await task()
+    } finally {
+      limit.removeEventListener('abort', onLimit)
+    }
+  }
+
+  async function subscribe({ client, fail }: Connection): Promise<void> {
+    try {
+      // Retain handling 1: a session that is resumed is not sent all retained messages once more.
+      const granted = await client.subscribeAsync(subscriptions, { qos, rh: 1 })
+      for (const { topic, qos: given } of granted) requireGranted(topic, given)
+    } catch (cause) {
+      const error = subscribeFailure(cause)
+      fail(error)
+      throw error
+    }
+  }
+
+  function subscribeFailure(cause: unknown) {
+    if (cause instanceof PermanentError) return cause
+    const granted = cause instanceof ErrorWithSubackPacket ? cause.packet.granted : []
+    for (const [index, code] of granted.entries()) {
+      if (typeof code === 'number' && code >= 128) return subscribeError(subscriptions[index] ?? '', code)
+    }
+    const message = `the connection to ${endpoint.address} was lost while subscribing`
+    return new UnavailableError(message, { cause })
+  }
+
+  /** Less than asked would lose messages without a word. */
+  function requireGranted(filter: string, granted: number): void {
+    if (granted >= Math.min(qos, 1)) return
+    throw new PermanentError(
+      `${endpoint.address} grants QoS ${granted} for "${filter}", asked was ${qos}: messages could be lost; set qos: 0 if they may`,
+      { code: 'TL_MQTT_REFUSED' },
+    )
+  }
+
+  async function* deliveries(signal?: AbortSignal): AsyncGenerator<readonly Delivery[]> {
+    if (closing.signal.aborted || signal?.aborted) return
+    const { inbox } = await link()
+    for (;;) {
+      const arrived = await inbox.take(signal)
+      if (arrived === null) return
+      yield arrived
+    }
+  }
+
+  async function settle(deliveries: readonly Delivery[], { outcome }: Settlement): Promise<void> {
+    const held = deliveries.map(heldOf).filter((each) => each !== undefined)
+    // MQTT has no negative acknowledgement: what is rejected is acknowledged, what is released is not.
+    current?.gate.settle(held, outcome !== 'release')
+  }
+
+  async function close(): Promise<void> {
+    if (closing.signal.aborted) return
+    const opened = linking
+    closing.abort()
+    try {
+      const link = await opened
+      link?.gate.stop()
+      link?.inbox.end()
+      // Nobody can come back with an id that was made up.
+      await link?.connection.close(!endpoint.isFixed)
+    } catch {
+      // It was not connected, or has just lost the connection: nothing is left to be closed.
+    } finally {
+      onClose()
+    }
+  }
+
+  return {
+    attributes: {
+      'messaging.client.id': clientId,
+      ...(share === undefined ? {} : { 'messaging.consumer.group.name': share }),
+    },
+    open: async () => void (await link()),
+    deliveries,
+    settle,
+    close,
+  }
+}

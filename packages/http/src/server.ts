@@ -1,0 +1,191 @@
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { ThroughlineError } from '@throughline/core'
+import { type Answer, problem, writeAnswer } from './answer.ts'
+import { addressText, type ListenAddress, listenError } from './listen.ts'
+
+/** One path of a server. */
+export interface Endpoint {
+  readonly path: string
+  readonly methods: readonly string[]
+  handle(request: IncomingMessage, response: ServerResponse): void
+}
+
+export interface ServerOptions {
+  /** Until a request's headers have arrived, milliseconds; default 10 000. */
+  readonly headersTimeoutMs?: number
+  /** Until a whole request has arrived, milliseconds; default 30 000. */
+  readonly requestTimeoutMs?: number
+  /** How long an idle connection is kept, milliseconds; default 15 000. */
+  readonly keepAliveTimeoutMs?: number
+  /** Connections at one time; more are closed as they come. Default 1000. */
+  readonly maxConnections?: number
+}
+
+/** One listening server for all subscribers of a transport: starts with the first, stops with the last. */
+export interface SharedServer {
+  /** Throws ThroughlineError: TL_PORT_TAKEN, TL_PATH_TAKEN and others. */
+  attach(endpoint: Endpoint): Promise<void>
+  detach(endpoint: Endpoint): Promise<void>
+  /** Where it listens; null while it does not. */
+  address(): ListenAddress | null
+  /** Where it was asked to listen; its port may be 0. */
+  readonly listen: ListenAddress
+}
+
+interface Running {
+  readonly server: Server
+  readonly listening: Promise<void>
+  /** Answers that are not yet handed to the network. */
+  readonly answering: Set<ServerResponse>
+}
+
+export function sharedServer(listen: ListenAddress, options: ServerOptions = {}): SharedServer {
+  const endpoints = new Map<string, Endpoint>()
+  let running: Running | null = null
+  let stopping: Promise<void> | null = null
+
+  function start(): Running {
+    const { headersTimeoutMs = 10_000, requestTimeoutMs = 30_000, keepAliveTimeoutMs = 15_000 } = options
+    const answering = new Set<ServerResponse>()
+    const dispatch = (request: IncomingMessage, response: ServerResponse) => {
+      answering.add(response)
+      response.once('close', () => answering.delete(response))
+      route(request, response)
+    }
+    const server = createServer(
+      {
+        headersTimeout: headersTimeoutMs,
+        requestTimeout: Math.max(requestTimeoutMs, headersTimeoutMs),
+        keepAliveTimeout: keepAliveTimeoutMs,
+        // Node looks at slow connections only this often, by default every 30 s.
+        connectionsCheckingInterval: Math.min(headersTimeoutMs, 5000),
+      },
+      dispatch,
+    )
+    server.maxConnections = options.maxConnections ?? 1000
+    // A body that is refused by its announced length need not be sent at all.
+    server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
+      dispatch(request, response)
+      if (!response.headersSent) response.writeContinue()
+    })
+    server.on('clientError', answerGarbage)
+    server.listen({ host: listen.host, port: listen.port })
+    const listening = once(server, 'listening').then(
+      // A connection that could not be accepted (no file descriptors left) is no reason to end the process.
+      () => void server.on('error', () => {}),
+      (error: NodeJS.ErrnoException) => Promise.reject(listenError(error, listen)),
+    )
+    return { server, listening, answering }
+  }
+
+  function route(request: IncomingMessage, response: ServerResponse): void {
+    const path = pathOf(request.url ?? '')
+    const endpoint = endpoints.get(path)
+    if (endpoint === undefined) {
+      refuse(
+        request,
+        response,
+        problem(404, 'TL_PATH_UNKNOWN', `nothing is received at ${path.slice(0, 128)}`),
+      )
+    } else if (!endpoint.methods.includes(request.method ?? '')) {
+      const allow = endpoint.methods.join(', ')
+      const detail = `${path} takes ${allow}, not ${request.method}`
+      refuse(request, response, problem(405, 'TL_METHOD_UNKNOWN', detail, { headers: { allow } }))
+    } else endpoint.handle(request, response)
+  }
+
+  async function attach(endpoint: Endpoint): Promise<void> {
+    if (endpoints.has(endpoint.path)) {
+      throw new ThroughlineError(
+        'TL_PATH_TAKEN',
+        `${endpoint.path} on ${addressText(listen)} already has a subscriber`,
+      )
+    }
+    endpoints.set(endpoint.path, endpoint)
+    try {
+      await stopping
+      running ??= start()
+      await running.listening
+    } catch (error) {
+      endpoints.delete(endpoint.path)
+      running = null
+      throw error
+    }
+  }
+
+  async function detach(endpoint: Endpoint): Promise<void> {
+    if (endpoints.get(endpoint.path) !== endpoint) return
+    endpoints.delete(endpoint.path)
+    if (endpoints.size > 0 || running === null) return
+    stopping = stop(running).finally(() => {
+      stopping = null
+    })
+    running = null
+    await stopping
+  }
+
+  return {
+    listen,
+    attach,
+    detach,
+    address() {
+      const bound = running?.server.address()
+      return bound === null || bound === undefined || typeof bound === 'string'
+        ? null
+        : { host: bound.address, port: bound.port }
+    },
+  }
+}
+
+/** Stops listening, lets the answers out that are on their way, then ends what is left. */
+async function stop({ server, answering }: Running): Promise<void> {
+  const closed = once(server, 'close')
+  server.close()
+  await Promise.all([...answering].map((response) => once(response, 'close')))
+  server.closeAllConnections()
+  await closed
+}
+
+/**
+ * Answers a request whose body has not been read. A connection is kept only where little is left to read; a caller
+ * that announces no length, or a great one, is not listened to.
+ */
+export function refuse(request: IncomingMessage, response: ServerResponse, answer: Answer): void {
+  const chunked = request.headers['transfer-encoding'] !== undefined
+  const length = Number(request.headers['content-length'] ?? 0)
+  writeAnswer(request, response, answer, chunked || !(length <= KEPT_BODY_BYTES))
+}
+
+const KEPT_BODY_BYTES = 64 * 1024
+
+/** Origin form without its query, or the path of the absolute form that proxies send (RFC 9112 §3.2). */
+function pathOf(target: string): string {
+  const origin = /^https?:\/\/[^/?#]*/i.exec(target)?.[0] ?? ''
+  const path = target.slice(origin.length).replace(/[?#].*$/s, '')
+  return path === '' && origin !== '' ? '/' : path
+}
+
+const GARBAGE: Readonly<Record<string, number>> = {
+  HPE_HEADER_OVERFLOW: 431,
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: 413,
+  ERR_HTTP_REQUEST_TIMEOUT: 408,
+}
+
+/** What could not be read as HTTP, or came too slowly, is answered if it still can be, and its connection ended. */
+function answerGarbage(error: NodeJS.ErrnoException, socket: Duplex): void {
+  // A request of this connection that is being answered must not get a second answer in the middle of its own.
+  if (!socket.writable || error.code === 'ECONNRESET' || ('_httpMessage' in socket && socket._httpMessage)) {
+    socket.destroy()
+    return
+  }
+  const status = GARBAGE[error.code ?? ''] ?? 400
+  const detail = status === 408 ? 'the request did not arrive in time' : 'the request is not valid HTTP/1.1'
+  const answer = problem(status, 'TL_HTTP_INVALID', detail)
+  const body = JSON.stringify(answer.problem)
+  socket.end(
+    `HTTP/1.1 ${status} ${answer.problem?.title}\r\nconnection: close\r\ncontent-type: application/problem+json\r\n` +
+      `content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  )
+}

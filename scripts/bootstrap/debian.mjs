@@ -133,22 +133,30 @@ async function findingPackages(work, root) {
   return work(await update(root ?? (await asRoot())))
 }
 
+/** @type {Promise<string[]> | undefined} */
+let updated
+
 /**
+ * Fetches new package lists, once: two apt-get that do so at a time spoil each other's.
+ *
  * @param {string[] | undefined} root
  * @returns {Promise<string[]>} The options by which apt-get finds the new lists.
  */
-async function update(root) {
-  if (root) {
-    const [name = '', ...args] = [...root, 'apt-get', 'update']
-    await run(name, args)
-    return []
-  }
-  const folder = join(cacheFolder(), 'apt')
-  mkdirSync(join(folder, 'lists', 'partial'), { recursive: true })
-  mkdirSync(join(folder, 'cache', 'archives', 'partial'), { recursive: true })
-  const options = ['-o', `Dir::State::lists=${folder}/lists`, '-o', `Dir::Cache=${folder}/cache`]
-  await run('apt-get', [...options, 'update'])
-  return options
+function update(root) {
+  updated ??= withLock('apt-update', async () => {
+    if (root) {
+      const [name = '', ...args] = [...root, 'apt-get', 'update', '-o', 'DPkg::Lock::Timeout=300']
+      await run(name, args)
+      return []
+    }
+    const folder = join(cacheFolder(), 'apt')
+    mkdirSync(join(folder, 'lists', 'partial'), { recursive: true })
+    mkdirSync(join(folder, 'cache', 'archives', 'partial'), { recursive: true })
+    const options = ['-o', `Dir::State::lists=${folder}/lists`, '-o', `Dir::Cache=${folder}/cache`]
+    await run('apt-get', [...options, 'update'])
+    return options
+  })
+  return updated
 }
 
 /**

@@ -44,7 +44,8 @@ export const java = {
     if (hasApt()) {
       const packages = ['openjdk-17-jre-headless', 'openjdk-21-jre-headless', 'openjdk-25-jre-headless']
       const found = (await firstAvailable(packages)) ?? 'default-jre-headless'
-      await aptInstall('Java, which runs Kafka', [found])
+      // Maven, which a machine without Java lacks too, in the same step: one command to run where this one may not.
+      await aptInstall('Java, which runs Kafka', which('mvn') ? [found] : [found, 'maven'])
     } else if (which('brew')) await run('brew', ['install', 'openjdk@21'])
     const path = findJava()
     if (path) return path

@@ -1,6 +1,6 @@
 import type { Finding, FindingCode } from '../api/schema.ts'
 import type { Link } from '../otlp/span.ts'
-import { textOf } from '../otlp/value.ts'
+import { isTrue, textOf } from '../otlp/value.ts'
 import type { SpanKey } from '../store/store.ts'
 import type { Graph } from './graph.ts'
 import { type NodeHop, refOf, sentAtUnixNanos } from './hops.ts'
@@ -43,7 +43,12 @@ export function danglingOf(graph: Graph, hops: readonly NodeHop[], evidence: Evi
     }
     // The other messages of a batch are not this journey's, unless it is the batch that was asked for.
     if (isBatch(node) && traceId !== evidence.traceId) continue
-    for (const link of links) note(node, link, link, 'link target')
+    for (const link of links) {
+      // Where an event was created need not be anywhere near here; a few seconds say nothing about it.
+      const isOrigin = isTrue(link.attributes.get('origin'))
+      if (!isOrigin || evidence.nowUnixMs - node.receivedUnixMs >= exportMs)
+        note(node, link, link, isOrigin ? 'origin' : 'link target')
+    }
   }
   return [...findings.values()]
 }
@@ -59,15 +64,19 @@ function findingOf(
   const { service } = node.span.origin
   const own = hops.find(({ hop, receiver }) => receiver === node && hop.from === null)
   const sender = node.meaning.role === 'server' ? 'caller' : 'sender'
-  const what = own
-    ? `the ${sender} of ${own.hop.transport} ${own.hop.destination}`
-    : isConsumption(node)
-      ? `a ${as} of the consumer of ${node.meaning.system ?? 'message'} ${node.meaning.destination ?? ''}`.trimEnd()
-      : `the ${as} of "${node.span.name}"`
+  const isOrigin = as === 'origin'
+  const what = isOrigin
+    ? `the span in which event ${node.meaning.event?.id ?? ''} was created`
+    : own
+      ? `the ${sender} of ${own.hop.transport} ${own.hop.destination}`
+      : isConsumption(node)
+        ? `a ${as} of the consumer of ${node.meaning.system ?? 'message'} ${node.meaning.destination ?? ''}`.trimEnd()
+        : `the ${as} of "${node.span.name}"`
   const { code, title, detail, fix } = causeOf(node, link, evidence)
   return {
     code,
-    severity: code === 'not-exported-yet' ? 'info' : code === 'span-not-received' ? 'error' : 'warning',
+    severity:
+      isOrigin || code === 'not-exported-yet' ? 'info' : code === 'span-not-received' ? 'error' : 'warning',
     title: `${title}: ${what}, to which ${service} refers`,
     detail: `"${node.span.name}" of ${service} names ${missing.traceId}/${missing.spanId} as its ${as}, and no such span is here. ${detail}`,
     fix,

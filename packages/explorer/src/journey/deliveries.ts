@@ -85,7 +85,10 @@ const isPublished = (node: Node | undefined): boolean => node !== undefined && i
 function sendsOf(graph: Graph, node: Node, detours = 0): Node[] {
   if (detours > maxDetours) return []
   const above = sendAbove(graph, node)
-  const linked = graph.targets(node).filter(({ link }) => !isTrue(link.attributes.get('retry')))
+  // Neither the attempt before nor the place where the event was created sent this message.
+  const linked = graph
+    .targets(node)
+    .filter(({ link }) => !isTrue(link.attributes.get('retry')) && !isTrue(link.attributes.get('origin')))
   const direct = linked
     .filter((target) => isPublication(target.node) && isPairable(target.node, node))
     .map((target) => target.node)

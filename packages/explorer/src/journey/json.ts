@@ -50,7 +50,10 @@ const missingCodes: ReadonlySet<string> = new Set([
 export function missingOf(journey: Journey): string[] {
   const nameOf = (hop: JourneyHop) => `hop ${hop.index + 1} (${hop.transport} ${hop.destination})`
   const missing = journey.findings
-    .filter(({ code }) => missingCodes.has(code))
+    // That an event was created in a trace of somebody else's takes nothing from its journey.
+    .filter(
+      ({ code, severity }) => missingCodes.has(code) && (severity !== 'info' || code === 'not-exported-yet'),
+    )
     .map(({ hop, title }) => {
       const at = hop === null ? undefined : journey.hops[hop]
       return at ? `${nameOf(at)}: ${title}` : title

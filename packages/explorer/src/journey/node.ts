@@ -29,7 +29,7 @@ export const isConsumption = ({ meaning: { role } }: Node): boolean =>
 export const isPublication = ({ meaning: { role } }: Node): boolean => role === 'send' || role === 'create'
 
 /** Names under which a link says that it is not the context of a message of a batch. */
-const marks = ['retry', 'replay', 'delayed', 'dead_letter'] as const
+const marks = ['origin', 'retry', 'replay', 'delayed', 'dead_letter'] as const
 
 /**
  * Whether a span consumes several messages at once. A span of one message may have several links too: to the

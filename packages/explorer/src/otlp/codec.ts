@@ -1,7 +1,13 @@
-import type Long from 'long'
 import protobuf from 'protobufjs'
 import { OtlpDecodeError } from '../errors.ts'
 import { otlpDescriptor } from './descriptor.ts'
+
+/** A 64-bit integer as protobufjs reads it. */
+export interface Long {
+  readonly low: number
+  readonly high: number
+  readonly unsigned: boolean
+}
 
 /** What protobufjs makes of the descriptor's messages. Fields that were not on the wire read as their defaults. */
 export interface WireAnyValue {

@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict'
+import { type ExecFileSyncOptions, execFileSync, spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, test } from 'node:test'
+import { packAll } from '../scripts/pack.ts'
+
+/** The oldest Node that the packages promise to run on, as the npm package of its binary. */
+const OLDEST_NODE = `node-${process.platform}-${process.arch}@22.22.0`
+const root = join(import.meta.dirname, '..')
+const folder = mkdtempSync(join(tmpdir(), 'throughline-packed-'))
+const options: ExecFileSyncOptions = { cwd: folder, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }
+
+const program = `
+import { createEvent, headerText } from '@throughline/core'
+import { http } from '@throughline/http'
+import { kafka } from '@throughline/kafka'
+import { mqtt } from '@throughline/mqtt'
+import { startBridge } from '@throughline/bridge'
+import { startExplorer } from '@throughline/explorer'
+import { memoryTransport } from '@throughline/testkit'
+
+const event = createEvent({ type: 't', source: '/s', data: { n: 1 } })
+const message = memoryTransport().binding.encode(event, { mode: 'binary' })
+const type: string | null = headerText(message.headers, 'ce_type')
+const made: readonly unknown[] = [http, kafka, mqtt, startBridge]
+if (type !== 't' || made.some((each) => typeof each !== 'function')) throw new Error('not whole')
+
+const explorer = await startExplorer({ listen: '127.0.0.1:0', otlpHttp: '127.0.0.1:0', dataDir: process.argv[2] ?? '' })
+const page = await fetch(new URL('/', explorer.url))
+if (!page.ok) throw new Error('the explorer did not answer')
+await explorer.close()
+console.log('whole under ' + process.version)
+`
+
+before(() => {
+  execFileSync(process.execPath, ['--conditions=@throughline/source', join(root, 'scripts/build.ts')], {
+    stdio: 'pipe',
+  })
+  const tarballs = packAll(join(folder, 'tarballs'))
+  writeFileSync(join(folder, 'package.json'), '{ "private": true, "type": "module" }')
+  writeFileSync(join(folder, 'program.ts'), program)
+  const install = [
+    'install',
+    '--no-audit',
+    '--no-fund',
+    '--no-package-lock',
+    '--prefer-offline',
+    '--loglevel=error',
+  ]
+  execFileSync('npm', [...install, ...tarballs, OLDEST_NODE], options)
+})
+after(() => rmSync(folder, { recursive: true, force: true }))
+
+describe('the packages as they are published, in an empty folder', () => {
+  test('have types that check', () => {
+    const flags = [
+      '--strict',
+      '--module',
+      'nodenext',
+      '--target',
+      'es2024',
+      '--skipLibCheck',
+      '--outDir',
+      'out',
+    ]
+    const types = ['--types', 'node', '--typeRoots', join(root, 'node_modules/@types')]
+    execFileSync(join(root, 'node_modules/.bin/tsc'), [...flags, ...types, 'program.ts'], options)
+  })
+
+  for (const [name, node] of [
+    ['the Node of development', process.execPath],
+    ['the oldest Node', join(folder, 'node_modules/.bin/node')],
+  ] as const) {
+    test(`run under ${name}`, () => {
+      const output = execFileSync(node, ['out/program.js', join(folder, `data-${name.length}`)], options)
+      assert.match(String(output), /^whole under v2[24]\./m)
+    })
+
+    test(`the command answers under ${name}`, () => {
+      const command = join(folder, 'node_modules/@throughline/cli/bin/throughline.js')
+      assert.match(
+        String(execFileSync(node, [command, '--help'], options)),
+        /bridge[\s\S]*explorer[\s\S]*journey/,
+      )
+    })
+  }
+
+  test('carry nothing of the development condition', () => {
+    const grep = ['-rl', '@throughline/source', 'node_modules/@throughline', '--include=package.json']
+    assert.equal(spawnSync('grep', grep, { cwd: folder, encoding: 'utf8' }).stdout, '')
+  })
+})

@@ -1,0 +1,96 @@
+import { errorMessage, PermanentError, type ThroughlineError, UnavailableError } from '@throughline/core'
+
+/** The driver's error, read without trusting its shape. */
+interface Leaf {
+  readonly message: string
+  /** Kafka's own name of the error: `MESSAGE_TOO_LARGE`. */
+  readonly apiId: string | undefined
+  readonly code: string | undefined
+}
+
+/** The broker does not let us do this at all, whatever the message. */
+const REFUSED_API_IDS: ReadonlySet<string> = new Set([
+  'CLUSTER_AUTHORIZATION_FAILED',
+  'GROUP_AUTHORIZATION_FAILED',
+  'INVALID_GROUP_ID',
+  'INVALID_SESSION_TIMEOUT',
+  'INVALID_TOPIC_EXCEPTION',
+  'SASL_AUTHENTICATION_FAILED',
+  'TOPIC_AUTHORIZATION_FAILED',
+  'UNSUPPORTED_SASL_MECHANISM',
+  'UNSUPPORTED_VERSION',
+])
+const TOO_LARGE_API_IDS: ReadonlySet<string> = new Set(['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE'])
+const UNKNOWN_TOPIC_API_IDS: ReadonlySet<string> = new Set(['UNKNOWN_TOPIC_ID', 'UNKNOWN_TOPIC_OR_PARTITION'])
+/** The broker does not take these messages. */
+const BAD_MESSAGE_API_IDS: ReadonlySet<string> = new Set([
+  'INVALID_RECORD',
+  'INVALID_REQUEST',
+  'INVALID_TIMESTAMP',
+  'UNSUPPORTED_FOR_MESSAGE_FORMAT',
+])
+const REFUSED_CODES: ReadonlySet<string> = new Set([
+  'PLT_KFK_AUTHENTICATION',
+  'PLT_KFK_UNSUPPORTED',
+  'PLT_KFK_UNSUPPORTED_API',
+  'PLT_KFK_UNSUPPORTED_COMPRESSION',
+])
+const MAX_DEPTH = 8
+
+/** Whether any error inside a driver's error has one of Kafka's names; a response has an error a partition. */
+export function hasApiId(error: unknown, ids: ReadonlySet<string>): boolean {
+  return leavesOf(error).some(({ apiId }) => apiId !== undefined && ids.has(apiId))
+}
+
+/** A topic that the cluster does not have: the driver words it instead of naming it. */
+export function isUnknownTopic(error: unknown): boolean {
+  return (
+    hasApiId(error, UNKNOWN_TOPIC_API_IDS) ||
+    leavesOf(error).some(
+      ({ message, code }) => code === 'PLT_KFK_USER' && message.startsWith('Unknown topic'),
+    )
+  )
+}
+
+/**
+ * A driver's error as one of ours, in a sentence that names the address.
+ * @param failed what could not be done: `cannot be reached`, `the group orders could not be joined`.
+ */
+export function kafkaError(error: unknown, address: string, failed: string): ThroughlineError {
+  if (error instanceof UnavailableError || error instanceof PermanentError) return error
+  const leaves = leavesOf(error)
+  const causes = [...new Set(leaves.map(({ message }) => message.replace(/\.$/, '')))].slice(0, 3).join('; ')
+  const message = `Kafka at ${address}: ${failed}: ${causes}`
+  const refused = leaves.some(
+    ({ apiId = '', code = '' }) => REFUSED_API_IDS.has(apiId) || REFUSED_CODES.has(code),
+  )
+  if (refused) return new PermanentError(message, { cause: error, code: 'TL_KAFKA_REFUSED' })
+  if (hasApiId(error, TOO_LARGE_API_IDS)) {
+    return new PermanentError(message, { cause: error, code: 'TL_TOO_LARGE' })
+  }
+  if (hasApiId(error, BAD_MESSAGE_API_IDS)) return new PermanentError(message, { cause: error })
+  return new UnavailableError(message, { cause: error })
+}
+
+/** The innermost errors: the driver wraps a refused connection three deep. */
+function leavesOf(error: unknown, depth = 0): readonly Leaf[] {
+  if (depth < MAX_DEPTH && error instanceof AggregateError && error.errors.length > 0) {
+    return error.errors.flatMap((each) => leavesOf(each, depth + 1))
+  }
+  const own: Leaf = {
+    message: errorMessage(error),
+    apiId: textAt(error, 'apiId'),
+    code: textAt(error, 'code'),
+  }
+  if (depth < MAX_DEPTH && error instanceof Error && error.cause !== undefined) {
+    const inner = leavesOf(error.cause, depth + 1)
+    // The wrapper's code says what kind it is (authentication), the cause what happened.
+    return inner.map((leaf) => ({ ...leaf, code: own.code ?? leaf.code, apiId: leaf.apiId ?? own.apiId }))
+  }
+  return [own]
+}
+
+function textAt(error: unknown, name: string): string | undefined {
+  const value = typeof error === 'object' && error !== null ? Reflect.get(error, name) : undefined
+  return typeof value === 'string' ? value : undefined
+}

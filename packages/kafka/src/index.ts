@@ -1,0 +1,13 @@
+import { type Broker, createBroker } from '@throughline/core'
+import type { KafkaOptions, KafkaPublisherOptions, KafkaSubscriberOptions } from './options.ts'
+import { kafkaTransport } from './transport.ts'
+
+export * from './admin.ts'
+export * from './binding.ts'
+export type { KafkaOptions, KafkaPublisherOptions, KafkaSubscriberOptions } from './options.ts'
+export * from './transport.ts'
+
+/** A Kafka cluster to publish to and subscribe from. Connects when first used. Throws PermanentError when an option is wrong. */
+export function kafka(options: KafkaOptions): Broker<KafkaPublisherOptions, KafkaSubscriberOptions> {
+  return createBroker(kafkaTransport(options))
+}

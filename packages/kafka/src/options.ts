@@ -1,0 +1,124 @@
+import type { ConnectionOptions as TlsOptions } from 'node:tls'
+import type { SASLOptions } from '@platformatic/kafka'
+import { PermanentError } from '@throughline/core'
+
+/** How to reach the brokers; the same for publishers and subscribers. */
+export interface KafkaOptions {
+  /** `host:port` of some brokers, as an array or a comma list; the others are learned from them. Port 9092 by default. */
+  readonly brokers: string | readonly string[]
+  /** Shown in the broker's logs and quotas, and as `messaging.client.id`. Default `throughline`. */
+  readonly clientId?: string
+  /** Node's TLS options; `{}` for TLS with the machine's certificates. Default: no TLS. */
+  readonly tls?: TlsOptions
+  /** SASL mechanism and credentials, as @platformatic/kafka takes them. Default: none. */
+  readonly sasl?: SASLOptions
+  /** How long one TCP connection may take, milliseconds. Default 5,000. */
+  readonly connectTimeoutMs?: number
+}
+
+export interface KafkaPublisherOptions {
+  /** Where messages without a destination of their own go. */
+  readonly topic: string
+  /** Sends everything to this partition. Default: by key as Kafka's own clients do; without a key, batches in turn. */
+  readonly partition?: number
+  /** How long a message may wait for others to share a request, milliseconds. Default 0: those of the same turn of the event loop, and all that come while a request of their partition is under way. */
+  readonly lingerMs?: number
+  /** Bytes of one partition's batch. Default 524,288; the broker's own limit (`max.message.bytes`) is 1,048,588 by default. */
+  readonly maxBatchBytes?: number
+  /** Messages of one partition's batch. Default 1,000. */
+  readonly maxBatchMessages?: number
+  /** How long a message is tried until it is answered with UnavailableError, milliseconds. Default 30,000. */
+  readonly timeoutMs?: number
+}
+
+export interface KafkaSubscriberOptions {
+  readonly topics: readonly string[]
+  /** The consumer group: its members share the partitions, its committed offsets are where reading goes on. */
+  readonly group: string
+  /** Where a group without a committed offset begins. Default `earliest`. */
+  readonly start?: 'earliest' | 'latest'
+  /** Deliveries handed out and not settled, at most, over all partitions. Default 1,000. */
+  readonly window?: number
+  /** How long the group waits for a member that fell silent before its partitions go to others, milliseconds. Default 30,000. */
+  readonly sessionTimeoutMs?: number
+  /** How long a revoked partition's deliveries may still be settled before it is given away, milliseconds. Default 3,000. */
+  readonly revokeGraceMs?: number
+  /** Settled offsets are committed at most this late, milliseconds. Default 200. */
+  readonly commitIntervalMs?: number
+  /** How long the connection may fail until `deliveries()` throws, milliseconds. Default 5,000. */
+  readonly lostAfterMs?: number
+  /** Bytes one broker may answer in one fetch; bounds the memory of what is read ahead. Default 8,388,608. */
+  readonly maxFetchBytes?: number
+}
+
+/** Options as the driver's classes take them, checked. */
+export interface Connection {
+  readonly brokers: readonly string[]
+  readonly clientId: string
+  readonly connectTimeoutMs: number
+  /** For error texts: the addresses, comma separated. */
+  readonly address: string
+  readonly tls: TlsOptions | undefined
+  readonly sasl: SASLOptions | undefined
+}
+
+// A host name, IPv4 or bracketed IPv6 address, with an optional port. A URL (which may hold a password) is none.
+const BROKER = /^(\[[0-9a-fA-F:.]+\]|[\w.-]+)(?::(\d{1,5}))?$/
+
+/** Throws PermanentError when an option is wrong. */
+export function connectionOf(options: KafkaOptions): Connection {
+  const { brokers, clientId = 'throughline', connectTimeoutMs = 5000 } = options
+  const list = (typeof brokers === 'string' ? brokers.split(',') : brokers)
+    .map((broker) => broker.trim())
+    .filter((broker) => broker !== '')
+  if (list.length === 0) throw new PermanentError('Kafka: brokers is empty; expected host:port,host:port')
+  list.forEach((broker, index) => {
+    const port = BROKER.exec(broker)?.[2]
+    if (!BROKER.test(broker) || Number(port ?? 1) < 1 || Number(port ?? 1) > 65535) {
+      // The text itself may be a URL with a password.
+      throw new PermanentError(`Kafka: brokers[${index}] is not host:port`)
+    }
+  })
+  return {
+    brokers: list,
+    clientId,
+    connectTimeoutMs: positive('connectTimeoutMs', connectTimeoutMs),
+    address: list.join(','),
+    tls: options.tls,
+    sasl: options.sasl,
+  }
+}
+
+/** The first broker's host and port, for `server.address` and `server.port`. */
+export function serverOf({ brokers: [first = ''] }: Connection): { host: string; port: number } {
+  const [, host = '', port = '9092'] = BROKER.exec(first) ?? []
+  return { host: host.replace(/^\[|\]$/g, ''), port: Number(port) }
+}
+
+/** Options that every client class of the driver shares. Its own retries are off where not said otherwise: see RATIONALE.md. */
+export function clientOptions(connection: Connection) {
+  const { brokers, clientId, connectTimeoutMs, tls, sasl } = connection
+  return {
+    clientId,
+    bootstrapBrokers: [...brokers],
+    connectTimeout: connectTimeoutMs,
+    retries: 0,
+    ...(tls === undefined ? {} : { tls, tlsServerName: tls.servername ?? true }),
+    ...(sasl === undefined ? {} : { sasl }),
+  }
+}
+
+/** The number, or PermanentError naming the option: a zero or NaN would hang or spin somewhere far from its cause. */
+export function positive(name: string, value: number, min = 1): number {
+  if (!Number.isFinite(value) || value < min) {
+    throw new PermanentError(`Kafka: ${name} must be a number of at least ${min}, is ${value}`)
+  }
+  return value
+}
+
+// Kafka's own rule (org.apache.kafka.common.internals.Topic).
+const TOPIC = /^(?!\.{1,2}$)[a-zA-Z0-9._-]{1,249}$/
+
+export function isTopicName(name: string): boolean {
+  return TOPIC.test(name)
+}

@@ -1,0 +1,226 @@
+import {
+  type Message,
+  PermanentError,
+  type Publisher,
+  type PublishResult,
+  type ThroughlineError,
+  UnavailableError,
+} from '@throughline/core'
+import { isUnknownTopic, kafkaError } from './errors.ts'
+import { createGather, type Gather } from './gather.ts'
+import { type Connection, isTopicName, type KafkaPublisherOptions, positive } from './options.ts'
+import { createRotation, partitionOf, type Rotation } from './partition.ts'
+import { createProducerClient } from './producer.ts'
+import { encodeRecord, type OutgoingRecord } from './record.ts'
+import { backoffMs, createTopicTable, pause, UNKNOWN_TOPIC_GRACE_MS } from './topics.ts'
+
+/** A message on its way. The first answer counts. */
+interface Pending {
+  readonly record: OutgoingRecord
+  readonly answer: (result: PublishResult) => void
+  readonly isAnswered: () => boolean
+}
+
+interface TopicState {
+  readonly lanes: Map<number, Gather<Pending>>
+  readonly rotation: Rotation
+}
+
+/**
+ * Publishes with acks=all. Messages of overlapping calls share requests, one request a partition at a time; results are
+ * per message, with partition and offset. Throws PermanentError when an option is wrong.
+ */
+export function kafkaPublisher(connection: Connection, options: KafkaPublisherOptions): Publisher {
+  const { topic: destination, partition: fixedPartition, timeoutMs = 30_000 } = options
+  const { lingerMs = 0, maxBatchBytes = 524_288, maxBatchMessages = 1000 } = options
+  const limits = {
+    lingerMs: positive('lingerMs', lingerMs, 0),
+    maxBatchBytes: positive('maxBatchBytes', maxBatchBytes),
+    maxBatchMessages: positive('maxBatchMessages', maxBatchMessages),
+  }
+  if (!isTopicName(destination)) throw illegalTopic(destination)
+  // Three tries fit in the time a message has, even where each of them hangs.
+  const requestTimeoutMs = Math.max(Math.min(positive('timeoutMs', timeoutMs), 1000), timeoutMs / 3)
+  const client = createProducerClient(connection, requestTimeoutMs)
+  const table = createTopicTable(client.partitionsOf, timeoutMs)
+  const topics = new Map<string, TopicState>()
+  const publishing = new Set<Promise<unknown>>()
+  let lastFailure: unknown = new Error('no answer')
+  let closing: Promise<void> | null = null
+
+  function publish(messages: readonly Message[]): Promise<readonly PublishResult[]> {
+    if (closing !== null) {
+      const error = new UnavailableError('the Kafka publisher is closed')
+      return Promise.resolve(messages.map(() => ({ ok: false, error })))
+    }
+    const { promise, resolve } = Promise.withResolvers<readonly PublishResult[]>()
+    const results: (PublishResult | undefined)[] = messages.map(() => undefined)
+    let open = messages.length
+    const timer = setTimeout(giveUp, timeoutMs)
+
+    function answer(index: number, result: PublishResult): void {
+      if (results[index] !== undefined) return
+      results[index] = result
+      if (--open > 0) return
+      clearTimeout(timer)
+      resolve(results.filter((each) => each !== undefined))
+    }
+
+    function giveUp(): void {
+      const failed = `not confirmed within ${timeoutMs} ms`
+      const error = new UnavailableError(kafkaError(lastFailure, connection.address, failed).message)
+      messages.forEach((_, index) => {
+        answer(index, { ok: false, error })
+      })
+    }
+
+    messages.forEach((message, index) => {
+      void enqueue(message.destination ?? destination, {
+        record: encodeRecord(message),
+        answer: (result) => answer(index, result),
+        isAnswered: () => results[index] !== undefined,
+      })
+    })
+    if (open === 0) giveUp()
+    publishing.add(promise)
+    void promise.then(() => publishing.delete(promise))
+    return promise
+  }
+
+  /** Waits for the number of partitions where it is not known; those that wait for the same topic keep their order. */
+  async function enqueue(topic: string, pending: Pending): Promise<void> {
+    if (!isTopicName(topic)) {
+      fail([pending], illegalTopic(topic))
+      return
+    }
+    let partitions: number
+    try {
+      partitions = await table.partitionsOf(topic)
+    } catch (error) {
+      fail([pending], topicError(topic, error))
+      return
+    }
+    const state = stateOf(topic)
+    const { key } = pending.record
+    const partition =
+      fixedPartition ?? (key === undefined ? state.rotation.next(partitions) : partitionOf(key, partitions))
+    if (partition >= partitions || !Number.isInteger(partition) || partition < 0) {
+      const message = `partition ${partition} of topic ${topic} does not exist: it has ${partitions}`
+      fail([pending], new PermanentError(message))
+      return
+    }
+    laneOf(topic, state, partition).add(pending)
+  }
+
+  function stateOf(topic: string): TopicState {
+    let state = topics.get(topic)
+    if (state === undefined) {
+      state = { lanes: new Map(), rotation: createRotation(Math.trunc(Math.random() * 1024)) }
+      topics.set(topic, state)
+    }
+    return state
+  }
+
+  function laneOf(topic: string, { lanes, rotation }: TopicState, partition: number): Gather<Pending> {
+    let lane = lanes.get(partition)
+    if (lane === undefined) {
+      lane = createGather(
+        limits,
+        ({ record }) => record.sizeBytes,
+        (batch) => {
+          rotation.sent(partition)
+          return send(topic, partition, batch)
+        },
+      )
+      lanes.set(partition, lane)
+    }
+    return lane
+  }
+
+  /** Tries a batch until each of its messages is answered, by the broker or because its time is up. Never rejects. */
+  async function send(topic: string, partition: number, batch: readonly Pending[]): Promise<void> {
+    const began = performance.now()
+    for (let failures = 1; ; failures++) {
+      // One that was given up is not sent again behind its sender's back.
+      const open = batch.filter(({ isAnswered }) => !isAnswered())
+      if (open.length === 0) return
+      try {
+        const records = open.map(({ record }) => record)
+        const base = await client.append(topic, partition, records)
+        open.forEach(({ answer }, index) => {
+          answer({ ok: true, partition, offset: base + BigInt(index) })
+        })
+        return
+      } catch (error) {
+        const permanent = permanentFailure(topic, partition, error, performance.now() - began)
+        if (permanent !== null && (open.length === 1 || isOfTopic(error))) return fail(open, permanent)
+        if (permanent !== null) {
+          // One message spoils the batch for all: halves are sent until it stands alone.
+          const middle = Math.ceil(open.length / 2)
+          await send(topic, partition, open.slice(0, middle))
+          return send(topic, partition, open.slice(middle))
+        }
+      }
+      await pause(backoffMs(failures))
+    }
+  }
+
+  /** Null where another try can help. */
+  function permanentFailure(
+    topic: string,
+    partition: number,
+    error: unknown,
+    triedMs: number,
+  ): PermanentError | null {
+    if (isUnknownTopic(error)) {
+      table.forget(topic)
+      if (triedMs < UNKNOWN_TOPIC_GRACE_MS) return null
+    }
+    lastFailure = error
+    const ours = isUnknownTopic(error)
+      ? topicError(topic, error)
+      : kafkaError(error, connection.address, `${topic}[${partition}] did not take it`)
+    return ours instanceof PermanentError ? ours : null
+  }
+
+  function topicError(topic: string, error: unknown): ThroughlineError {
+    const { address } = connection
+    if (!isUnknownTopic(error)) return kafkaError(error, address, `topic ${topic} could not be looked up`)
+    const message = `Kafka at ${address} has no topic ${topic}: create it or correct the name`
+    return new PermanentError(message, { cause: error })
+  }
+
+  async function shutDown(): Promise<void> {
+    for (const { lanes } of topics.values()) for (const lane of lanes.values()) lane.flush()
+    await Promise.all(publishing)
+    for (const { lanes } of topics.values()) for (const lane of lanes.values()) await lane.idle()
+    await table.idle()
+    await client.close()
+  }
+
+  return {
+    destination,
+    open: () => client.connect(),
+    publish,
+    close() {
+      closing ??= shutDown()
+      return closing
+    },
+  }
+}
+
+/** Of the whole topic: no use in finding out which message of the batch it was. */
+function isOfTopic(error: unknown): boolean {
+  return isUnknownTopic(error) || kafkaError(error, '', '').code === 'TL_KAFKA_REFUSED'
+}
+
+function fail(batch: readonly Pending[], error: ThroughlineError): void {
+  for (const { answer } of batch) answer({ ok: false, error })
+}
+
+function illegalTopic(topic: string): PermanentError {
+  const shown = JSON.stringify(topic.slice(0, 64))
+  return new PermanentError(
+    `${shown} is no topic name for Kafka: 1 to 249 of a-z, A-Z, 0-9, ".", "_" and "-", and not "." or ".."`,
+  )
+}

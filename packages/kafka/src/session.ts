@@ -1,0 +1,201 @@
+import type { GroupAssignment } from '@platformatic/kafka'
+import { type ThroughlineError, UnavailableError } from '@throughline/core'
+import { type Assignment, assignmentKey, createAssignment } from './assignment.ts'
+import { createCommitter } from './committer.ts'
+import { kafkaError } from './errors.ts'
+import { createFetcher, type Fetched } from './fetcher.ts'
+import { createMembership } from './membership.ts'
+import { createNotifier, within } from './notifier.ts'
+import type { Connection, KafkaSubscriberOptions } from './options.ts'
+
+export type SessionOptions = Required<KafkaSubscriberOptions>
+
+/** One connection of a subscriber, from joining the group until it is lost or closed. */
+export interface Session {
+  /** What has been read, at most `window` unsettled; ends by the signal or `close`, throws when the connection is lost. */
+  read(signal?: AbortSignal): AsyncGenerator<readonly Fetched[]>
+  /** Something was settled. */
+  settled(): void
+  /** Commits, leaves the group, disconnects. Idempotent, never rejects. */
+  close(): Promise<void>
+  readonly ended: boolean
+}
+
+const FINAL_COMMIT_MS = 5000
+
+/** Joins the group. Throws UnavailableError or PermanentError when that is not possible. `stop` ends it, also while it joins. */
+export async function openSession(
+  connection: Connection,
+  options: SessionOptions,
+  stop: AbortSignal,
+): Promise<Session> {
+  const { group, window, start, revokeGraceMs } = options
+  const assignments = new Map<string, Assignment>()
+  const changed = createNotifier()
+  /** Read and not handed out. */
+  let buffer: readonly Fetched[] = []
+  let failure: ThroughlineError | null = null
+  let ending: Promise<void> | null = null
+  /** Rebalances follow each other while starts are still being asked for. */
+  let assigning: Promise<void> = Promise.resolve()
+
+  const membership = createMembership(connection, { ...options, beforeJoin, onJoined, onLost })
+  const fetcher = createFetcher(connection, membership, {
+    ...options,
+    assignments: () => assignments.values(),
+    onFetched(records) {
+      buffer = buffer.length === 0 ? records : [...buffer, ...records]
+      changed.notify()
+    },
+    onRewound(assignment, position) {
+      drop(assignment, 'its log was cut')
+      add(createAssignment(assignment.topic, assignment.partition, position, null))
+    },
+    onLost,
+  })
+  const committer = createCommitter({
+    intervalMs: options.commitIntervalMs,
+    assignments: () => [...assignments.values()],
+    commit: membership.commit,
+  })
+
+  /** The driver waits for this before it tells the group that it may give our partitions away. */
+  async function beforeJoin(owned: readonly GroupAssignment[]): Promise<void> {
+    const revoked = notIn(owned)
+    if (revoked.length === 0) return
+    for (const assignment of revoked) assignment.revoking = true
+    buffer = buffer.filter(({ assignment }) => !assignment.revoking)
+    // Without a member id we were thrown out: others read those partitions by now, and would not see our commit.
+    const graceMs = membership.consumer.memberId === null ? 0 : revokeGraceMs
+    const deadline = performance.now() + graceMs
+    while (ending === null && revoked.some(({ offsets }) => offsets.unsettled > 0)) {
+      if (!(await within(changed.wait(), deadline - performance.now()))) break
+    }
+    await within(committer.flush(), FINAL_COMMIT_MS)
+    for (const assignment of revoked) drop(assignment, 'the group gave it to another member')
+    changed.notify()
+  }
+
+  function onJoined(owned: readonly GroupAssignment[]): void {
+    // Gone without having been revoked: we had been silent for too long and others may be reading it already.
+    for (const assignment of notIn(owned)) drop(assignment, 'the group took it away')
+    assigning = assigning.then(() => assign(owned)).catch(onLost)
+  }
+
+  async function assign(owned: readonly GroupAssignment[]): Promise<void> {
+    const added = owned.flatMap(({ topic, partitions }) => {
+      const fresh = partitions.filter((partition) => !assignments.has(assignmentKey(topic, partition)))
+      return fresh.length === 0 ? [] : [{ topic, partitions: fresh }]
+    })
+    for (const { topic, partition, offset, committed } of await membership.startsOf(added)) {
+      const stillOurs = membership.consumer.assignments?.some(
+        (each) => each.topic === topic && each.partitions.includes(partition),
+      )
+      if (stillOurs && ending === null) add(createAssignment(topic, partition, offset, committed))
+    }
+    // What `latest` meant when the group began is kept: after a crash it would mean something later.
+    if (start === 'latest') committer.request()
+    changed.notify()
+  }
+
+  function notIn(owned: readonly GroupAssignment[]): readonly Assignment[] {
+    const kept = new Set(
+      owned.flatMap(({ topic, partitions }) => partitions.map((each) => assignmentKey(topic, each))),
+    )
+    return [...assignments.values()].filter(
+      ({ topic, partition }) => !kept.has(assignmentKey(topic, partition)),
+    )
+  }
+
+  function add(assignment: Assignment): void {
+    assignments.set(assignmentKey(assignment.topic, assignment.partition), assignment)
+  }
+
+  function drop(assignment: Assignment, why: string): void {
+    const { topic, partition } = assignment
+    assignments.delete(assignmentKey(topic, partition))
+    buffer = buffer.filter((each) => each.assignment !== assignment)
+    assignment.abandon(new UnavailableError(`${topic}[${partition}] is no longer ours: ${why}`))
+  }
+
+  function onLost(error: unknown): void {
+    if (ending !== null) return
+    failure = kafkaError(error, connection.address, `the group ${group} lost its connection`)
+    void close()
+  }
+
+  function close(): Promise<void> {
+    ending ??= end()
+    changed.notify()
+    return ending
+  }
+
+  async function end(): Promise<void> {
+    // After a loss there is nobody to commit to; the group would only be kept waiting.
+    if (failure === null) await within(committer.flush(), FINAL_COMMIT_MS)
+    committer.close()
+    for (const assignment of [...assignments.values()]) drop(assignment, 'the subscriber has disconnected')
+    await fetcher.close()
+    await membership.leave()
+  }
+
+  function unsettled(): number {
+    let count = 0
+    for (const { offsets } of assignments.values()) count += offsets.unsettled
+    return count
+  }
+
+  /** Hands out what the window has room for. */
+  function take(): readonly Fetched[] {
+    const room = window - unsettled()
+    if (room <= 0 || buffer.length === 0) return []
+    const taken = buffer.length <= room ? buffer : buffer.slice(0, room)
+    buffer = buffer.slice(taken.length)
+    for (const { assignment, offset } of taken) assignment.offsets.deliver(offset)
+    return taken
+  }
+
+  async function* read(signal?: AbortSignal): AsyncGenerator<readonly Fetched[]> {
+    const onAbort = () => changed.notify()
+    signal?.addEventListener('abort', onAbort, { once: true })
+    try {
+      while (ending === null && !signal?.aborted) {
+        const waiting = changed.wait()
+        const taken = take()
+        // One fetch ahead of who reads, never more: the next one is on its way while these are handled.
+        if (buffer.length === 0) {
+          for (const { offsets, position } of assignments.values()) offsets.advance(position)
+          fetcher.fill()
+        }
+        if (taken.length > 0) yield taken
+        else await waiting
+      }
+      if (failure !== null) throw failure
+    } finally {
+      signal?.removeEventListener('abort', onAbort)
+    }
+  }
+
+  stop.addEventListener('abort', () => void close(), { once: true })
+  try {
+    if (stop.aborted) await close()
+    await membership.join()
+    await assigning
+  } catch (error) {
+    await close()
+    throw failure ?? kafkaError(error, connection.address, `the group ${group} could not be joined`)
+  }
+  if (ending !== null)
+    throw failure ?? new UnavailableError('the Kafka subscriber was closed while it joined')
+  return {
+    read,
+    settled() {
+      committer.request()
+      changed.notify()
+    },
+    close,
+    get ended() {
+      return ending !== null
+    },
+  }
+}

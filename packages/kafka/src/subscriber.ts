@@ -1,0 +1,126 @@
+import {
+  type Delivery,
+  PermanentError,
+  type Position,
+  type Settlement,
+  type Subscriber,
+} from '@throughline/core'
+import type { Assignment } from './assignment.ts'
+import type { Fetched } from './fetcher.ts'
+import { type Connection, isTopicName, type KafkaSubscriberOptions, positive } from './options.ts'
+import { decodeRecord } from './record.ts'
+import { openSession, type Session, type SessionOptions } from './session.ts'
+
+const ASSIGNMENT = Symbol('assignment')
+
+/** A delivery that knows the partition it is settled in. */
+interface KafkaDelivery extends Delivery {
+  readonly position: Position & { readonly offset: bigint }
+  readonly [ASSIGNMENT]: Assignment
+}
+
+/**
+ * Reads topics as a member of a consumer group. Committed is only what is settled without a gap, at most
+ * `commitIntervalMs` later. Throws PermanentError when an option is wrong.
+ */
+export function kafkaSubscriber(connection: Connection, given: KafkaSubscriberOptions): Subscriber {
+  const options = sessionOptions(given)
+  const stop = new AbortController()
+  let session: Session | null = null
+  let opening: Promise<Session> | null = null
+
+  /** Whoever comes while it connects joins that attempt. */
+  async function connect(): Promise<Session> {
+    if (stop.signal.aborted) throw new PermanentError('the Kafka subscriber is closed')
+    if (session !== null && !session.ended) return session
+    opening ??= openSession(connection, options, stop.signal).finally(() => {
+      opening = null
+    })
+    session = await opening
+    return session
+  }
+
+  async function* deliveries(signal?: AbortSignal): AsyncGenerator<readonly Delivery[]> {
+    if (stop.signal.aborted) return
+    const current = await connect()
+    for await (const fetched of current.read(signal)) yield fetched.map(deliveryOf)
+  }
+
+  async function settle(settled: readonly Delivery[], { outcome }: Settlement): Promise<void> {
+    // Given back: the offset stays where it is, and nothing later of its partition is committed past it.
+    if (outcome === 'release') return
+    let any = false
+    for (const delivery of settled) {
+      if (!isOurs(delivery)) continue
+      const { signal, offsets } = delivery[ASSIGNMENT]
+      if (!signal.aborted && offsets.settle(delivery.position.offset)) any = true
+    }
+    if (any) session?.settled()
+  }
+
+  async function close(): Promise<void> {
+    stop.abort()
+    await opening?.catch(() => undefined)
+    await session?.close()
+  }
+
+  return {
+    attributes: { 'messaging.consumer.group.name': options.group },
+    async open() {
+      await connect()
+    },
+    deliveries,
+    settle,
+    close,
+  }
+}
+
+function deliveryOf({ assignment, offset, timestampMs, record }: Fetched): KafkaDelivery {
+  const { topic, partition, signal } = assignment
+  return {
+    message: decodeRecord(record, timestampMs),
+    position: { destination: topic, partition, offset, timestampMs },
+    attempt: 1,
+    signal,
+    // Latin-1 keeps bytes apart that are no UTF-8.
+    ...(record.key === null ? {} : { orderKey: `${topic}/${partition}/${record.key.toString('latin1')}` }),
+    [ASSIGNMENT]: assignment,
+  }
+}
+
+function isOurs(delivery: Delivery): delivery is KafkaDelivery {
+  return ASSIGNMENT in delivery
+}
+
+function sessionOptions(given: KafkaSubscriberOptions): SessionOptions {
+  const { topics, group, start = 'earliest', window = 1000, maxFetchBytes = 8_388_608 } = given
+  const {
+    sessionTimeoutMs = 30_000,
+    revokeGraceMs = 3000,
+    commitIntervalMs = 200,
+    lostAfterMs = 5000,
+  } = given
+  if (topics.length === 0) throw new PermanentError('Kafka: topics is empty')
+  const illegal = topics.find((topic) => !isTopicName(topic))
+  if (illegal !== undefined) {
+    throw new PermanentError(`Kafka: ${JSON.stringify(illegal.slice(0, 64))} is no topic name`)
+  }
+  if (!/^\S+$/.test(group)) throw new PermanentError('Kafka: group is empty or has white space')
+  positive('sessionTimeoutMs', sessionTimeoutMs, 1000)
+  if (positive('revokeGraceMs', revokeGraceMs, 0) >= sessionTimeoutMs / 2) {
+    throw new PermanentError(
+      'Kafka: revokeGraceMs must be under half of sessionTimeoutMs: no heartbeat is sent meanwhile',
+    )
+  }
+  return {
+    topics: [...new Set(topics)],
+    group,
+    start,
+    window: positive('window', window),
+    sessionTimeoutMs,
+    revokeGraceMs,
+    commitIntervalMs: positive('commitIntervalMs', commitIntervalMs, 0),
+    lostAfterMs: positive('lostAfterMs', lostAfterMs),
+    maxFetchBytes: positive('maxFetchBytes', maxFetchBytes),
+  }
+}

@@ -1,0 +1,93 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { PermanentError } from '@throughline/core'
+import { isUnknownTopic, kafkaError } from './errors.ts'
+
+/** How long a topic may be unknown until that is believed: one that has just been created is not known everywhere yet. */
+export const UNKNOWN_TOPIC_GRACE_MS = 1000
+const MAX_AGE_MS = 30_000
+
+/** Partition counts of topics, remembered; the number can grow, so they are asked for again now and then. */
+export interface TopicTable {
+  /** Tries until `timeoutMs` is over; throws the driver's last error. What is known is answered while it is asked for again. */
+  partitionsOf(topic: string): Promise<number>
+  forget(topic: string): void
+  /** Resolves when nothing is being asked for. */
+  idle(): Promise<void>
+}
+
+interface Entry {
+  partitions: Promise<number>
+  askedAt: number
+  refreshing: boolean
+}
+
+export function createTopicTable(lookup: (topic: string) => Promise<number>, timeoutMs: number): TopicTable {
+  const entries = new Map<string, Entry>()
+  const asking = new Set<Promise<unknown>>()
+
+  function partitionsOf(topic: string): Promise<number> {
+    const entry = entries.get(topic)
+    if (entry === undefined) {
+      const partitions = track(lookUp(topic))
+      entries.set(topic, { partitions, askedAt: performance.now(), refreshing: false })
+      partitions.catch(() => entries.delete(topic))
+      return partitions
+    }
+    if (!entry.refreshing && performance.now() - entry.askedAt > MAX_AGE_MS) void refresh(topic, entry)
+    return entry.partitions
+  }
+
+  async function lookUp(topic: string): Promise<number> {
+    const began = performance.now()
+    for (let failures = 1; ; failures++) {
+      try {
+        return await lookup(topic)
+      } catch (error) {
+        const patienceMs = isUnknownTopic(error) ? Math.min(UNKNOWN_TOPIC_GRACE_MS, timeoutMs) : timeoutMs
+        const leftMs = patienceMs - (performance.now() - began)
+        if (leftMs <= 0 || kafkaError(error, '', '') instanceof PermanentError) throw error
+        await pause(Math.min(backoffMs(failures), leftMs))
+      }
+    }
+  }
+
+  async function refresh(topic: string, entry: Entry): Promise<void> {
+    entry.refreshing = true
+    try {
+      const partitions = await track(lookup(topic))
+      entries.set(topic, {
+        partitions: Promise.resolve(partitions),
+        askedAt: performance.now(),
+        refreshing: false,
+      })
+    } catch {
+      // What was known goes on counting; a topic that is gone shows when it is written to.
+      entry.refreshing = false
+      entry.askedAt = performance.now()
+    }
+  }
+
+  function track<T>(promise: Promise<T>): Promise<T> {
+    asking.add(promise)
+    const done = () => asking.delete(promise)
+    promise.then(done, done)
+    return promise
+  }
+
+  return {
+    partitionsOf,
+    forget: (topic) => void entries.delete(topic),
+    async idle() {
+      await Promise.allSettled(asking)
+    },
+  }
+}
+
+/** Pause before the next try after `failures`: 50 ms, doubling to 1 s. */
+export function backoffMs(failures: number): number {
+  return Math.min(1000, 50 * 2 ** Math.min(failures - 1, 10))
+}
+
+export function pause(ms: number): Promise<void> {
+  return delay(ms)
+}

@@ -1,11 +1,14 @@
 import {
   type Header,
   type HeaderValue,
+  headerText,
   isContextHeader,
+  type Message,
   type MessageProperties,
   SENT_AT_HEADER,
   textOf,
 } from '@throughline/core'
+import { faultOfMqttTopic } from './template.ts'
 
 /** `messaging.system` of the transports whose headers are known here. */
 export type System = 'http' | 'kafka' | 'mqtt'
@@ -36,12 +39,17 @@ export const NEVER_PASSED: ReadonlySet<string> = new Set([
   'throughline-replay',
 ])
 
-/** Whether a header carries an attribute of the event in this transport's binding: it is part of the event, never a header beside it. */
-const IS_ATTRIBUTE: Readonly<Record<System, (name: string) => boolean>> = {
-  http: (name) => name.startsWith('ce-'),
-  kafka: (name) => name.startsWith('ce_'),
-  // MQTT 5 binding §3.1.3: bare names.
-  mqtt: (name) => /^[a-z0-9]+$/.test(name),
+/** What attributes' headers begin with in each binding. MQTT 5 has bare names (§3.1.3). */
+const ATTRIBUTE_PREFIX: Readonly<Record<System, string>> = { http: 'ce-', kafka: 'ce_', mqtt: '' }
+
+/** The header that carries an attribute in binary mode. */
+export function attributeHeader(system: System, attribute: string): string {
+  return ATTRIBUTE_PREFIX[system] + attribute
+}
+
+/** Whether a header, its name in lower case, carries an attribute of the event: it is part of the event, never a header beside it. */
+function isAttribute(system: System, name: string): boolean {
+  return system === 'mqtt' ? /^[a-z0-9]+$/.test(name) : name.startsWith(ATTRIBUTE_PREFIX[system])
 }
 
 /** Names that a transport cannot carry. */
@@ -100,14 +108,14 @@ export function passHeaders(headers: readonly Header[], rules: HeaderRules): Pas
 function mayPass(name: string, { from, raw, allowed, context }: HeaderRules): boolean {
   if (isContextHeader(name)) return context
   if (NEVER_PASSED.has(name) || name === 'content-type') return false
-  if (!raw && IS_ATTRIBUTE[from](name)) return false
-  return from !== 'http' || allowed.has(name) || (raw && IS_ATTRIBUTE.http(name) && allowed.has(name))
+  if (!raw && isAttribute(from, name)) return false
+  return from !== 'http' || allowed.has(name)
 }
 
 function express([name, value]: Header, { to, raw }: HeaderRules): Header | null {
   const possible = (candidate: string) =>
     NAME_ALLOWED[to](candidate) &&
-    (raw || isContextHeader(candidate) || !IS_ATTRIBUTE[to](candidate.toLowerCase()))
+    (raw || isContextHeader(candidate) || !isAttribute(to, candidate.toLowerCase()))
   const plain = to === 'kafka' ? value : asText(value)
   if (possible(name) && VALUE_ALLOWED[to](plain)) return [name, plain]
   const encoded = `${name}-b64`
@@ -126,30 +134,68 @@ function base64(value: HeaderValue): string {
 }
 
 /**
- * Which properties a message has in each transport, and as what. A property travels on where the target has it.
- * Content type is not here: the binding writes it, and raw messages keep theirs.
+ * The properties of a message that travel on: as the property where a transport has it (`native`, with its name there),
+ * else as a header. Those without a header's name travel only where both sides have them: an expiry means nothing after
+ * a wait elsewhere. Not here: the content type, which the binding writes and raw messages keep; message id, priority
+ * and time, which none of these transports lets a sender set.
  */
-export const PROPERTIES: Readonly<
-  Record<System, Readonly<Partial<Record<keyof MessageProperties, string>>>>
-> = {
-  http: {},
-  kafka: { timestampMs: 'record timestamp' },
-  mqtt: { correlationId: 'Correlation Data', replyTo: 'Response Topic', expiryMs: 'Message Expiry Interval' },
+export const PROPERTIES = {
+  correlationId: { header: 'correlation-id', native: { mqtt: 'Correlation Data' } },
+  replyTo: { header: 'reply-to', native: { mqtt: 'Response Topic' } },
+  expiryMs: { header: null, native: { mqtt: 'Message Expiry Interval' } },
+} as const satisfies Partial<Record<keyof MessageProperties, Property>>
+
+interface Property {
+  readonly header: string | null
+  readonly native: Readonly<Partial<Record<System, string>>>
 }
 
-/** The properties of a message that its target has too; undefined where none is left. */
-export function passProperties(
-  { timestampMs, correlationId, replyTo, expiryMs, messageId, priority }: MessageProperties,
-  to: System,
-): MessageProperties | undefined {
-  const has = PROPERTIES[to]
-  const passed: MessageProperties = {
-    ...(messageId !== undefined && has.messageId ? { messageId } : {}),
-    ...(correlationId !== undefined && has.correlationId ? { correlationId } : {}),
-    ...(replyTo !== undefined && has.replyTo ? { replyTo } : {}),
-    ...(expiryMs !== undefined && has.expiryMs ? { expiryMs } : {}),
-    ...(timestampMs !== undefined && has.timestampMs ? { timestampMs } : {}),
-    ...(priority !== undefined && has.priority ? { priority } : {}),
+export interface PassedOn extends PassedHeaders {
+  readonly properties: MessageProperties | undefined
+}
+
+/** The headers and properties of a message that travel on beside its event, or beside its bytes on a raw route. */
+export function passOn({ headers, properties = {} }: Message, rules: HeaderRules): PassedOn {
+  const written: Header[] = []
+  const read = new Set<string>()
+
+  function textProperty(
+    name: 'correlationId' | 'replyTo',
+    fits: (value: string) => boolean,
+  ): string | undefined {
+    const { header }: Property & { readonly header: string } = PROPERTIES[name]
+    const value = properties[name] ?? (mayPass(header, rules) ? headerText(headers, header) : null)
+    if (value === null) return undefined
+    if (isNative(name, rules.to) && fits(value)) {
+      read.add(header)
+      return value
+    }
+    if (properties[name] !== undefined) {
+      read.add(header)
+      written.push([header, value])
+    }
+    return undefined
   }
-  return Object.keys(passed).length === 0 ? undefined : passed
+
+  const correlationId = textProperty('correlationId', isMqttText)
+  // A response topic that MQTT refuses stays a header: it must not cost the event.
+  const replyTo = textProperty('replyTo', (value) => faultOfMqttTopic(value) === null)
+  const expiryMs = isNative('expiryMs', rules.to) ? properties.expiryMs : undefined
+  const beside = headers.filter(([name]) => !read.has(name.toLowerCase()))
+  return {
+    ...passHeaders([...beside, ...written], rules),
+    properties:
+      correlationId === undefined && replyTo === undefined && expiryMs === undefined
+        ? undefined
+        : {
+            ...(correlationId === undefined ? {} : { correlationId }),
+            ...(replyTo === undefined ? {} : { replyTo }),
+            ...(expiryMs === undefined ? {} : { expiryMs }),
+          },
+  }
+}
+
+function isNative(property: keyof typeof PROPERTIES, system: System): boolean {
+  const { native }: Property = PROPERTIES[property]
+  return native[system] !== undefined
 }

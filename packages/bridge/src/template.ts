@@ -17,8 +17,6 @@ type Expression = readonly string[]
 export interface Template {
   /** As it was written. */
   readonly source: string
-  /** Its name for spans and metrics, `alerts/{event.subject}`; undefined when nothing in it differs by event. */
-  readonly spanName: string | undefined
   readonly parts: readonly (string | Expression)[]
 }
 
@@ -49,8 +47,14 @@ export function parseTemplate(source: string): Template {
   for (const part of parts) {
     if (typeof part === 'string' && /\{\{|\}\}/.test(part)) throw new SyntaxError('a {{ or }} has no partner')
   }
-  const names = parts.map((part) => (typeof part === 'string' ? part : `{${part.join('.')}}`))
-  return { source, parts, spanName: isStatic({ parts }) ? undefined : names.join('') }
+  return { source, parts }
+}
+
+/** Its name for spans and metrics, the same for all events: `alerts/{event.subject}`; of a URL the path. */
+export function spanNameOf({ parts }: Template): string {
+  const name = parts.map((part) => (typeof part === 'string' ? part : `{${part.join('.')}}`)).join('')
+  if (!/^https?:\/\//i.test(name)) return name
+  return name.replace(/^https?:\/\/[^/?]*/i, '').replace(/\?.*$/s, '') || '/'
 }
 
 function parseExpression(text: string): Expression {

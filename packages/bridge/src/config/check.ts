@@ -73,13 +73,10 @@ function checkSource(
   from.headers.forEach((header, index) => {
     if (NEVER_PASSED.has(header)) document.report([...path, 'headers', index], `${header} is never passed on`)
   })
-  for (const method of from.methods) {
-    const place = `${method} ${from.connection} ${from.path}`
-    const other = served.get(place)
-    if (other !== undefined)
-      document.report([...path, 'path'], `${method} ${from.path} is taken by route ${other}`)
-    served.set(place, name)
-  }
+  const place = `${from.connection} ${from.path}`
+  const other = served.get(place)
+  if (other !== undefined) document.report([...path, 'path'], `${from.path} is taken by route ${other}`)
+  served.set(place, name)
 }
 
 function checkRaw({ name, from, to }: RouteConfig, document: ConfigDocument): void {

@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import type { Template } from '../template.ts'
 import type { Address } from './field.ts'
 import type { Problem } from './problem.ts'
 import type { connectionSchemas, deadLetterSchemas, sourceSchemas, targetSchemas } from './schema.ts'
@@ -11,6 +12,11 @@ export type SourceConfig = OneOf<typeof sourceSchemas>
 /** `to`. */
 export type TargetConfig = OneOf<typeof targetSchemas>
 export type DeadLetterConfig = OneOf<typeof deadLetterSchemas>
+
+/** Where a target's events go. */
+export function destinationOf(to: TargetConfig): Template {
+  return to.transport === 'http' ? to.url : to.topic
+}
 
 export interface RouteConfig {
   readonly name: string

@@ -108,6 +108,10 @@ export interface Address {
   readonly port: number
 }
 
+export function addressText({ host, port }: Address): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`
+}
+
 export function address() {
   const expected = 'an address such as 127.0.0.1:8081 (0.0.0.0:8081 for every interface)'
   return pattern(expected, /^(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]):\d{1,5}$/).transform(

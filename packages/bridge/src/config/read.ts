@@ -169,6 +169,7 @@ function secretsOf(
 ): string[] {
   const secrets: string[] = []
   for (const connection of connections.values()) {
+    if (connection.type === 'kafka' && connection.sasl !== undefined) secrets.push(connection.sasl.password)
     if (connection.type !== 'mqtt') continue
     secrets.push(...passwordIn(connection.url))
     if (connection.password !== undefined) secrets.push(connection.password)

@@ -2,14 +2,14 @@ import { z } from 'zod'
 import { fileSchema } from './schema.ts'
 
 /** The JSON Schema (2020-12) of a configuration file, for editors. */
-export function configJsonSchema(): Record<string, unknown> {
+export function configSchema(): Record<string, unknown> {
   return { ...z.toJSONSchema(fileSchema, { io: 'input' }), title: 'Throughline bridge' }
 }
 
 /** The reference of all fields as Markdown, made from the same schema. */
 export function configReference(): string {
   const lines: string[] = []
-  describe(z.json().parse(configJsonSchema()), '', lines)
+  describe(z.json().parse(configSchema()), '', lines)
   return `${lines.join('\n')}\n`
 }
 

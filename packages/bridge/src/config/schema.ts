@@ -43,6 +43,17 @@ export const connectionSchemas = {
       'brokers as host:port',
     ).describe('Bootstrap brokers'),
     clientId: clientId.default('throughline').describe('Client id that brokers log and count quotas by'),
+    tls: flag()
+      .prefault(false)
+      .describe("TLS with the machine's certificate authorities (and those of NODE_EXTRA_CA_CERTS)"),
+    sasl: z
+      .strictObject({
+        mechanism: word(['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512']).describe('Mechanism'),
+        username: text('a user name').describe('User name'),
+        password: text('a password').describe('Password; best kept in the environment'),
+      })
+      .exactOptional()
+      .describe('SASL credentials'),
   }),
   mqtt: z.strictObject({
     type: z.literal('mqtt'),
@@ -96,6 +107,7 @@ export const sourceSchemas = {
     timeout: duration()
       .prefault('10s')
       .describe("How long a request waits for the destination's confirmation until it is answered 503"),
+    maxBodyBytes: integer(1, 100_000_000).prefault(1_048_576).describe('Greatest body; more is answered 413'),
     raw,
   }),
   kafka: tagged('kafka', {

@@ -1,0 +1,102 @@
+import { http } from '@throughline/http'
+import { kafka } from '@throughline/kafka'
+import { mqtt } from '@throughline/mqtt'
+import type { ConnectionConfig, DeadLetterConfig, SourceConfig, TargetConfig } from './config/config.ts'
+import { addressText } from './config/field.ts'
+import { CONCURRENCY, type Connection, connectionOf } from './connection.ts'
+import type { Template } from './template.ts'
+
+export interface ConnectOptions {
+  /** Appended to client ids, to tell apart processes that share a configuration. */
+  readonly instance?: string
+  /** The same for what publishes, where processes share a configuration by its routes. */
+  readonly senderInstance?: string
+}
+
+/** The connection that a configuration describes. Nothing is connected yet. Throws PermanentError for options that its client refuses. */
+export function connect(name: string, config: ConnectionConfig, options: ConnectOptions): Connection {
+  if (config.type === 'http') return connectHttp(name, config)
+  return config.type === 'kafka' ? connectKafka(name, config) : connectMqtt(name, config, options)
+}
+
+function connectHttp(name: string, { listen }: ConnectionConfig & { type: 'http' }): Connection {
+  const place = listen === undefined ? 'http' : `http ${addressText(listen)}`
+  const broker = http(listen === undefined ? {} : { listen: addressText(listen) })
+  return connectionOf(name, broker, {
+    system: 'http',
+    place,
+    address: broker.address,
+    target(to, timeoutMs) {
+      if (to.transport !== 'http') throw wrong(name, to)
+      return { url: exampleOf(to.url), headers: to.headers, ...limit(timeoutMs) }
+    },
+    source(from) {
+      if (from.transport !== 'http') throw wrong(name, from)
+      const { path, methods, maxBodyBytes, timeout } = from
+      return { path, methods, maxBodyBytes, answerTimeoutMs: timeout, window: CONCURRENCY }
+    },
+  })
+}
+
+function connectKafka(name: string, config: ConnectionConfig & { type: 'kafka' }): Connection {
+  const { brokers, clientId, tls, sasl } = config
+  const broker = kafka({
+    brokers,
+    clientId,
+    ...(tls ? { tls: {} } : {}),
+    ...(sasl === undefined ? {} : { sasl }),
+  })
+  return connectionOf(name, broker, {
+    system: 'kafka',
+    place: `kafka ${brokers.join(',')}`,
+    target(to, timeoutMs) {
+      if (to.transport !== 'kafka') throw wrong(name, to)
+      const partition = 'partition' in to && to.partition !== undefined ? { partition: to.partition } : {}
+      return { topic: exampleOf(to.topic), ...partition, ...limit(timeoutMs) }
+    },
+    source(from) {
+      if (from.transport !== 'kafka') throw wrong(name, from)
+      return { topics: from.topics, group: from.group, start: from.start }
+    },
+  })
+}
+
+function connectMqtt(
+  name: string,
+  config: ConnectionConfig & { type: 'mqtt' },
+  { instance, senderInstance = instance }: ConnectOptions,
+): Connection {
+  const { type: _, ...options } = config
+  const own = instance === undefined ? {} : { instance }
+  const sender = senderInstance === undefined ? {} : { instance: senderInstance }
+  return connectionOf(name, mqtt({ ...options, ...own }), {
+    system: 'mqtt',
+    place: `mqtt ${new URL(config.url).host}`,
+    sender: mqtt({ ...options, ...sender }),
+    target(to, timeoutMs) {
+      if (to.transport !== 'mqtt') throw wrong(name, to)
+      const retain = 'retain' in to ? { retain: to.retain } : {}
+      return { topic: exampleOf(to.topic), qos: to.qos, ...retain, ...limit(timeoutMs) }
+    },
+    source(from, route) {
+      if (from.transport !== 'mqtt') throw wrong(name, from)
+      const share = from.share === undefined ? {} : { share: from.share }
+      return { topics: from.topics, qos: from.qos, session: route, ...share }
+    },
+  })
+}
+
+function limit(timeoutMs: number | undefined) {
+  return timeoutMs === undefined ? {} : { timeoutMs }
+}
+
+/** A publisher's own destination. Where it differs by event every message names its own, and this one only has to be legal. */
+function exampleOf(template: Template | string): string {
+  if (typeof template === 'string') return template
+  return template.parts.map((part) => (typeof part === 'string' ? part : 'x')).join('')
+}
+
+/** The configuration's reader gives each end the transport of its connection. */
+function wrong(name: string, { transport }: SourceConfig | TargetConfig | DeadLetterConfig): TypeError {
+  return new TypeError(`connection ${name} is not of type ${transport}`)
+}

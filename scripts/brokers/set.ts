@@ -133,8 +133,8 @@ async function sweep(): Promise<void> {
  * A shell that waits for the end of this process (its stdin closes, even by SIGKILL) and then stops the folder's
  * brokers, also those that were restarted by other processes since.
  */
-function startReaper(dir: string): ChildProcess {
-  const stop = [join(repository, 'scripts/brokers.ts'), 'stop', '--dir', dir]
+export function startReaper(dir: string, ...options: '--remove'[]): ChildProcess {
+  const stop = [join(repository, 'scripts/brokers.ts'), 'stop', '--dir', dir, ...options]
   const script = 'read -r _; exec "$0" "$@"'
   const args = ['-c', script, process.execPath, '--disable-warning=ExperimentalWarning', ...stop]
   const reaper = spawn('/bin/sh', args, { detached: true, stdio: ['pipe', 'ignore', 'ignore'] })

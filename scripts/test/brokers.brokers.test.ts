@@ -10,6 +10,7 @@ import { which } from '../bootstrap/command.mjs'
 import { repository } from '../bootstrap/paths.mjs'
 import { areFree } from '../brokers/ports.ts'
 import { runs, self } from '../brokers/process.ts'
+import { startReaper } from '../brokers/set.ts'
 import { readState, stateFile, writeState } from '../brokers/state.ts'
 import { createTopics } from '../brokers/topics.ts'
 
@@ -20,13 +21,17 @@ const { KAFKA_BROKERS: _kafka, MQTT_URL: _mqtt, THROUGHLINE_BROKERS_STATE: _stat
 let folder = ''
 before(() => {
   folder = mkdtempSync(join(tmpdir(), 'throughline-brokers-'))
+  // Where this process is killed, nobody else would stop what `start` leaves running.
+  startReaper(dirOf('one'), '--remove')
 })
 after(async () => {
   for (const name of readdirSync(folder)) await brokers('stop', name, '--remove')
   rmSync(folder, { recursive: true })
 })
 
-const dirOf = (name: string) => join(folder, name)
+function dirOf(name: string): string {
+  return join(folder, name)
+}
 
 async function brokers(command: string, name: string, ...args: string[]): Promise<string> {
   const { stdout } = await execute(process.execPath, [script, command, '--dir', dirOf(name), ...args], {

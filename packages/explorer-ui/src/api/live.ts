@@ -37,7 +37,7 @@ export function useLiveJourneys(): LiveJourneys {
     [retry],
   )
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: a new round asks again
+  // A new round asks again.
   useEffect(() => {
     const controller = new AbortController()
     fetchJourneys(PAGE_ROWS, null, controller.signal).then(

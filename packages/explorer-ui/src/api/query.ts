@@ -29,7 +29,7 @@ export function useQuery<T>(
   const [answer, setAnswer] = useState<Answer<T>>({ key: null, data: null, error: null, settled: false })
   const [round, setRound] = useState(0)
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the key names what load asks for; round asks again
+  // The key names what load asks for; round asks again
   useEffect(() => {
     if (key === null) return
     const controller = new AbortController()

@@ -1,4 +1,4 @@
-import type { JourneyHop } from '@throughline/explorer/api'
+import type { EdgeKind, JourneyHop } from '@throughline/explorer/api'
 import { hopFindings, type JourneyModel, refKey } from './model.ts'
 
 /**
@@ -27,16 +27,28 @@ const BUNDLE_ABOVE = 8
 /** The messages of a journey, in order of their first moment. Calls are no messages. */
 export function buildCapsules(model: JourneyModel): readonly Capsule[] {
   const messages = model.journey.hops.filter((hop) => hop.kind === 'message')
-  const replays = new Set(
-    model.journey.edges.filter((edge) => edge.kind === 'replay-link').map((edge) => refKey(edge.to)),
-  )
+  const marks = marksOf(model)
   const capsules: Capsule[] = []
   const [bundles, singles] = splitBundles(model, messages)
-  for (const hops of bundles) capsules.push(capsuleOf(model, hops, replays, 'bundle'))
+  for (const hops of bundles) capsules.push(capsuleOf(model, hops, marks, 'bundle'))
   for (const hops of Map.groupBy(singles, messageKey).values()) {
-    capsules.push(capsuleOf(model, hops, replays, 'message'))
+    capsules.push(capsuleOf(model, hops, marks, 'message'))
   }
   return capsules.sort((a, b) => firstMoment(a) - firstMoment(b))
+}
+
+interface Marks {
+  /** Spans that processed a message again, on somebody's wish. */
+  readonly replays: ReadonlySet<string>
+  /** Sends that failed, or that sent a message to its dead letter destination. */
+  readonly failed: ReadonlySet<string>
+}
+
+function marksOf(model: JourneyModel): Marks {
+  const targets = (kind: EdgeKind): readonly string[] =>
+    model.journey.edges.filter((edge) => edge.kind === kind).map((edge) => refKey(edge.to))
+  const errors = model.journey.spans.filter((span) => span.status === 'ERROR').map(refKey)
+  return { replays: new Set(targets('replay-link')), failed: new Set([...targets('dead-letter'), ...errors]) }
 }
 
 /** Start, or end where the start is not known. */
@@ -81,7 +93,7 @@ function messageKey(hop: JourneyHop): string {
 function capsuleOf(
   model: JourneyModel,
   hops: readonly JourneyHop[],
-  replays: ReadonlySet<string>,
+  { replays, failed }: Marks,
   kind: Capsule['kind'],
 ): Capsule {
   const [first] = hops
@@ -101,7 +113,7 @@ function capsuleOf(
     endMs: endMs !== null && startMs !== null ? Math.max(startMs, endMs) : endMs,
     brokenStart: hops.every((hop) => hop.send === null),
     brokenEnd: hops.every((hop) => hop.process === null),
-    error: hops.some((hop) => hop.error),
+    error: hops.some((hop) => hop.send !== null && failed.has(refKey(hop.send))),
     reason: findings[0]?.title ?? null,
   }
 }

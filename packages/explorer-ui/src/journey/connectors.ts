@@ -63,7 +63,7 @@ function messageConnectors(placed: PlacedCapsule, layout: Layout): readonly Conn
       if (bar === undefined) continue
       const ms = capsule.kind === 'bundle' ? bar.span.startMs : fromMs
       connectors.push({
-        ...base('sent', `sent ${first.index} ${bar.key}`, first, [bar.key]),
+        ...base('sent', `sent ${first.index} ${bar.key}`, first, [bar]),
         fromMs: within(bar, ms),
         toMs: ms,
         ...facing(bar, placed),
@@ -78,7 +78,7 @@ function messageConnectors(placed: PlacedCapsule, layout: Layout): readonly Conn
     const late = hop.processedMs !== null && capsule.endMs !== null && hop.processedMs > capsule.endMs
     if (late) continue
     connectors.push({
-      ...base('received', `received ${hop.index}`, hop, [bar.key]),
+      ...base('received', `received ${hop.index}`, hop, [bar]),
       fromMs:
         capsule.kind === 'bundle'
           ? (capsule.endMs ?? bar.span.startMs)
@@ -90,18 +90,18 @@ function messageConnectors(placed: PlacedCapsule, layout: Layout): readonly Conn
   return connectors
 }
 
-function base(kind: Connector['kind'], key: string, hop: JourneyHop, spans: readonly string[]) {
-  return { key, kind, bent: false, error: hop.error, hop: hop.index, spans }
+function base(kind: Connector['kind'], key: string, hop: JourneyHop, bars: readonly Bar[]) {
+  const error = bars.some((bar) => bar.span.status === 'ERROR')
+  return { key, kind, bent: false, error, hop: hop.index, spans: bars.map((bar) => bar.key) }
 }
 
 function callConnector(hop: JourneyHop, layout: Layout): readonly Connector[] {
   const client = hop.send === null ? undefined : layout.barOf.get(refKey(hop.send))
   const server = hop.process === null ? undefined : layout.barOf.get(refKey(hop.process))
   if (client === undefined || server === undefined) return []
-  const spans = [client.key, server.key]
   return [
     {
-      ...base('call', `call ${hop.index}`, hop, spans),
+      ...base('call', `call ${hop.index}`, hop, [client, server]),
       fromMs: within(client, server.span.startMs),
       toMs: server.span.startMs,
       ...facing(client, server),
@@ -114,8 +114,9 @@ function edgeConnector(edge: JourneyEdge, index: number, layout: Layout): readon
   const to = layout.barOf.get(refKey(edge.to))
   if (from === undefined || to === undefined || from === to) return []
   const isChild = edge.kind === 'child' || edge.kind === 'async-child'
-  // Within a lane the rows already show who called whom.
-  if (isChild && from.lane === to.lane) return []
+  // Within a lane the rows already show who called whom, and who sent the dead letter.
+  const isParent = to.span.parentSpanId === from.span.spanId && to.span.traceId === from.span.traceId
+  if (from.lane === to.lane && (isChild || isParent)) return []
   const spans = [from.key, to.key]
   const common = { key: `edge ${index}`, kind: edge.kind, hop: null, spans }
   if (isChild) {
@@ -125,7 +126,10 @@ function edgeConnector(edge: JourneyEdge, index: number, layout: Layout): readon
   return [
     {
       ...common,
-      fromMs: from.span.startMs + from.span.durationMs,
+      fromMs: Math.min(
+        from.span.startMs + from.span.durationMs,
+        Math.max(from.span.startMs, to.span.startMs),
+      ),
       fromY: to.y >= from.y ? from.y + from.height : from.y,
       toMs: to.span.startMs,
       toY: to.y + to.height / 2,

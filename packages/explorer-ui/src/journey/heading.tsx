@@ -48,7 +48,7 @@ function Chips({ model }: { readonly model: JourneyModel }) {
   const others = journey.findings.length - breaks
   const chips: readonly (readonly [string, string, boolean])[] = [
     ['plain', count(journey.services.length, 'service'), true],
-    ['plain', count(journey.destinations.length, 'destination'), true],
+    ['plain', count(journey.destinations.length, 'destination'), journey.destinations.length > 0],
     ['plain', count(journey.spans.length, 'span'), true],
     ['plain', count(journey.traceIds.length, 'trace'), journey.traceIds.length > 1],
     ['err', count(errors, 'error'), errors > 0],

@@ -7,12 +7,15 @@ export function KeyHints({
   onView,
   onExport,
   onHelp,
+  hasFolds,
 }: {
   readonly state: ViewState
   readonly onFold: () => void
   readonly onView: () => void
   readonly onExport: () => void
   readonly onHelp: () => void
+  /** Whether the journey has idle time long enough to fold. */
+  readonly hasFolds: boolean
 }) {
   return (
     <footer className="hints">
@@ -22,7 +25,7 @@ export function KeyHints({
       <span className="only-wide">
         <kbd>[</kbd> <kbd>]</kbd> along the critical path
       </span>
-      <button type="button" onClick={onFold} aria-pressed={state.fold}>
+      <button type="button" onClick={onFold} aria-pressed={state.fold} disabled={!hasFolds}>
         <kbd>g</kbd> {state.fold ? 'unfold' : 'fold'} idle time
       </button>
       <button type="button" onClick={onView}>

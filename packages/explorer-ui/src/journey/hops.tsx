@@ -87,6 +87,7 @@ function HopRow({
       <span className="hop-where mono">
         {position(hop, 48)}
         {hop.qos === null ? '' : ` · QoS ${hop.qos}`}
+        {hop.attempts > 1 ? ` · ${hop.attempts} attempts` : ''}
       </span>
       <span className="hop-wait">{waitText(hop)}</span>
       <span className="hop-duration">{hop.durationMs === null ? '' : formatDuration(hop.durationMs)}</span>

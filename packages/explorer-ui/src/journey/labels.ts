@@ -3,7 +3,8 @@ import { formatDuration, middle } from '../format.ts'
 import type { Capsule } from './capsules.ts'
 
 /** Width of a text in pixels, in the font its kind of label has. */
-export type Measure = (text: string, font: 'label' | 'mono') => number
+export type Font = 'label' | 'inside' | 'mono'
+export type Measure = (text: string, font: Font) => number
 
 /** What may be written at a bar or capsule, from the fullest to the least; the first that fits is taken. */
 export type Wordings = readonly string[]
@@ -42,9 +43,12 @@ export function besideWordings(span: JourneySpan): Wordings {
   ])
 }
 
-/** What stands beside a failed bar whose own label fits inside. */
-export function errorWordings(span: JourneySpan): Wordings {
-  return unique([`✕ ${middle(span.statusMessage ?? 'failed', 48)}`, '✕'])
+/** What stands beside a failed bar that has its label inside; `duration` where that does not say it. */
+export function errorWordings(span: JourneySpan, duration: string | null): Wordings {
+  const head = duration === null ? '✕' : `✕ ${duration}`
+  const reason = span.statusMessage ?? 'failed'
+  const join = duration === null ? ' ' : ' · '
+  return unique([`${head}${join}${middle(reason, 48)}`, `${head}${join}${middle(reason, 20)}`, head])
 }
 
 function batchMark(span: JourneySpan): string {

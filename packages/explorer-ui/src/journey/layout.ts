@@ -200,7 +200,7 @@ function packSpans(
       if (!roomy) return { from, to, minRow }
       const marks = model.findingsOfSpan.has(refKey(span)) ? MARK_PX : 0
       const inside = barWordings(span)[1] ?? barWordings(span)[0] ?? ''
-      const fits = measure(inside, 'label') + 16 <= to - from
+      const fits = measure(inside, 'inside') + 16 <= to - from
       if (fits && span.status !== 'ERROR') return { from, to: to + marks + 4, minRow }
       const beside = measure(besideWordings(span)[0] ?? '', 'label') + 10 + marks
       return { ...withLabel(from, to, beside, scale.width), minRow }

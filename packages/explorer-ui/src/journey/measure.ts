@@ -3,6 +3,7 @@ import type { Measure } from './labels.ts'
 /** Fonts of the drawing's labels; drawing.css sets the same. */
 const FONTS = {
   label: '500 11.5px ui-sans-serif, system-ui, "Inter", "Segoe UI", Roboto, "DejaVu Sans", sans-serif',
+  inside: '600 11.5px ui-sans-serif, system-ui, "Inter", "Segoe UI", Roboto, "DejaVu Sans", sans-serif',
   mono: '11px ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace',
 } as const
 

@@ -20,7 +20,7 @@ interface DetailProps {
 export function Panel({ model, selection, onSelect }: DetailProps & { readonly selection: Selection }) {
   const panel = useRef<HTMLElement>(null)
   const name = selection === null ? '' : selection.kind === 'hop' ? `hop ${selection.index}` : selection.key
-  // biome-ignore lint/correctness/useExhaustiveDependencies: a new selection is read from its top
+  // A new selection is read from its top
   useEffect(() => {
     if (panel.current !== null) panel.current.scrollTop = 0
   }, [name])
@@ -48,8 +48,8 @@ function SpanDetails({ model, span, onSelect }: DetailProps & { readonly span: J
     <>
       <h2>{span.name}</h2>
       <p className="sub">
-        <ServiceName model={model} service={span.service} /> ·{' '}
-        {span.role === 'internal' ? 'internal' : span.role} · {span.kind.toLowerCase()}
+        <ServiceName model={model} service={span.service} /> · {span.operation}
+        {span.kind.toLowerCase() === span.operation ? '' : ` · ${span.kind.toLowerCase()}`}
       </p>
       <dl className="facts">
         <Fact name="duration">{formatDuration(span.durationMs)}</Fact>
@@ -181,6 +181,7 @@ function HopDetails({ model, hop, onSelect }: DetailProps & { readonly hop: Jour
         {hop.partition !== null && <Fact name="partition">{hop.partition}</Fact>}
         {hop.offset !== null && <Fact name="offset">{hop.offset}</Fact>}
         {hop.qos !== null && <Fact name="QoS">{hop.qos}</Fact>}
+        {hop.attempts > 1 && <Fact name="attempts">{hop.attempts}</Fact>}
         {key !== undefined && <Fact name="key">{formatValue(key)}</Fact>}
         {process?.batchSize != null && (
           <Fact name="batch">⟦×{process.batchSize.toLocaleString('en')}⟧ messages</Fact>

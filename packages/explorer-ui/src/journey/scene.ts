@@ -1,8 +1,11 @@
+import type { JourneySpan } from '@throughline/explorer/api'
+import { formatDuration } from '../format.ts'
 import {
   barWordings,
   besideWordings,
   capsuleWordings,
   errorWordings,
+  type Font,
   type Measure,
   type Wordings,
 } from './labels.ts'
@@ -44,6 +47,8 @@ export interface Scene {
   readonly capsules: readonly CapsuleShape[]
   /** Spans too narrow or too many to be elements of their own: one path a colour. */
   readonly specks: ReadonlyMap<string, string>
+  /** Whether spans were thinned out: bars are then drawn square, as the specks between them are. */
+  readonly dense: boolean
 }
 
 export interface Frame {
@@ -59,7 +64,7 @@ export interface Frame {
 
 /** Beyond this many, only the widest spans are elements; a page of thousands would not move smoothly. */
 const MAX_ELEMENTS = 420
-const INSIDE_PAD = 7
+const INSIDE_PAD = 6
 const BESIDE_GAP = 6
 const MIN_TRUNCATED_PX = 34
 
@@ -81,8 +86,10 @@ export function buildScene(model: JourneyModel, layout: Layout, frame: Frame): S
   const bars: BarShape[] = []
   const capsules: CapsuleShape[] = []
   const visible = visibleBars(layout, frame)
-  const { elements, specks } = thinOut(visible, frame)
-  for (const shape of elements) occupy(shape.bar.y, barOccupant(model, layout, shape, frame, bars))
+  const { elements, specks, speckRows } = thinOut(visible, frame)
+  for (const shape of elements) {
+    occupy(shape.bar.y, barOccupant(model, layout, shape, frame, !speckRows.has(shape.bar.y), bars))
+  }
   for (const placed of layout.capsules) {
     if (placed.y > frame.bottom || placed.y + placed.height < frame.top) continue
     const extent = capsuleExtent(placed.capsule, frame.scale)
@@ -98,7 +105,7 @@ export function buildScene(model: JourneyModel, layout: Layout, frame: Frame): S
       freeFrom = Math.max(freeFrom, occupant.place(freeFrom, freeTo))
     }
   }
-  return { bars, capsules, specks }
+  return { bars, capsules, specks, dense: specks.size > 0 }
 }
 
 interface Extent {
@@ -120,12 +127,17 @@ function visibleBars(layout: Layout, frame: Frame): Extent[] {
   return extents
 }
 
-function thinOut(
-  visible: readonly Extent[],
-  frame: Frame,
-): { elements: readonly Extent[]; specks: Map<string, string> } {
+interface Thinned {
+  readonly elements: readonly Extent[]
+  readonly specks: ReadonlyMap<string, string>
+  /** Heights of the rows that have specks. */
+  readonly speckRows: ReadonlySet<number>
+}
+
+function thinOut(visible: readonly Extent[], frame: Frame): Thinned {
   const specks = new Map<string, string>()
-  if (visible.length <= MAX_ELEMENTS) return { elements: visible, specks }
+  const speckRows = new Set<number>()
+  if (visible.length <= MAX_ELEMENTS) return { elements: visible, specks, speckRows }
   const widths = visible.map((extent) => extent.right - extent.left).sort((a, b) => b - a)
   const limit = Math.max(widths[MAX_ELEMENTS] ?? 0, MIN_BAR_PX)
   const elements: Extent[] = []
@@ -140,6 +152,7 @@ function thinOut(
       continue
     }
     const { bar } = extent
+    speckRows.add(bar.y)
     const left = Math.max(-2, Math.round(extent.left))
     const width = Math.max(1, Math.min(frame.width + 2, Math.round(extent.right)) - left)
     // Where thousands share a pixel of a row, one of them is drawn; an error is always drawn.
@@ -153,7 +166,7 @@ function thinOut(
     list.push(`M${left} ${bar.y}h${width}v${bar.height}h${-width}z`)
   }
   for (const [colour, list] of parts) specks.set(colour, list.join(''))
-  return { elements, specks }
+  return { elements, specks, speckRows }
 }
 
 function barOccupant(
@@ -161,6 +174,8 @@ function barOccupant(
   layout: Layout,
   extent: Extent,
   frame: Frame,
+  /** Among specks, what stands beside a bar would cover others. */
+  mayStandBeside: boolean,
   out: BarShape[],
 ): Occupant {
   const { bar, left, right } = extent
@@ -183,9 +198,9 @@ function barOccupant(
       const seenLeft = Math.max(left, 0)
       const seenRight = Math.min(right, frame.width)
       const room = seenRight - seenLeft - 2 * INSIDE_PAD - (isError ? 4 : 0)
-      const text = firstFitting(barWordings(bar.span), room, frame, 'label')
+      const text = firstFitting(barWordings(bar.span), room, frame, 'inside')
       const insideX = seenLeft + INSIDE_PAD + (isError ? 4 : 0)
-      const wordings = text === null ? besideWordings(bar.span) : isError ? errorWordings(bar.span) : []
+      const wordings = mayStandBeside ? besideOf(bar.span, text) : []
       const beside = placeBeside(wordings, { from, to }, freeFrom, freeTo, frame, 'label')
       const cut =
         text === null && beside === null && room > MIN_TRUNCATED_PX ? truncate(bar, room, frame) : null
@@ -214,9 +229,17 @@ function breaksBefore(model: JourneyModel, layout: Layout, bar: Bar): boolean {
   })
 }
 
+/** What stands beside a bar: all of it, or what the text inside does not say. */
+function besideOf(span: JourneySpan, inside: string | null): Wordings {
+  if (inside === null) return besideWordings(span)
+  const duration = formatDuration(span.durationMs)
+  const rest = inside.endsWith(duration) ? [] : [duration]
+  return span.status === 'ERROR' ? errorWordings(span, rest[0] ?? null) : rest
+}
+
 function truncate(bar: Bar, room: number, frame: Frame): string | null {
   const text = barWordings(bar.span).at(-1) ?? ''
-  const perChar = frame.measure(text, 'label') / Math.max(1, text.length)
+  const perChar = frame.measure(text, 'inside') / Math.max(1, text.length)
   const length = Math.floor(room / perChar) - 1
   return length < 3 ? null : `${text.slice(0, length)}…`
 }
@@ -244,18 +267,19 @@ function capsuleOccupant(
         return to
       }
       const wordings = capsuleWordings(capsule)
-      const beside = placeBeside(wordings, { from, to }, freeFrom, freeTo, frame, 'mono')
+      const item = { from, to }
+      const full = placeBeside(wordings.slice(0, 2), item, freeFrom, freeTo, frame, 'mono')
       const seenLeft = Math.max(left, 0) + 14
       const room = Math.min(right, frame.width) - seenLeft - 14
-      const text = beside === null ? firstFitting(wordings, room, frame, 'mono') : null
+      const text = full === null ? firstFitting(wordings, room, frame, 'mono') : null
+      const short = full === null && text === null
+      const beside = short ? placeBeside(wordings.slice(2), item, freeFrom, freeTo, frame, 'mono') : full
       const inside = text === null ? null : { text, x: seenLeft, width: frame.measure(text, 'mono') }
       out.push({ placed, left, right, beside, inside, ...marks })
       return endOf(beside, to, frame, 'mono')
     },
   }
 }
-
-type Font = 'label' | 'mono'
 
 function firstFitting(wordings: Wordings, room: number, frame: Frame, font: Font): string | null {
   return wordings.find((text) => frame.measure(text, font) <= room) ?? null

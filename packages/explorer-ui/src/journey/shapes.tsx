@@ -47,11 +47,13 @@ export const BarElement = memo(function BarElement({
   shape,
   isSelected,
   isTabStop,
+  isSquare,
   width,
 }: {
   readonly shape: BarShape
   readonly isSelected: boolean
   readonly isTabStop: boolean
+  readonly isSquare: boolean
   readonly width: number
 }) {
   const { bar } = shape
@@ -63,6 +65,7 @@ export const BarElement = memo(function BarElement({
   const right = Math.min(shape.right, width + 20)
   const name = `${span.service}: ${span.name}, ${formatDuration(span.durationMs)}${isError ? ', failed' : ''}`
   return (
+    // biome-ignore lint/a11y/useSemanticElements: HTML buttons cannot stand in a drawing
     <g
       className={`bar s${bar.serviceIndex % 8}${isError ? ' error' : ''}${isBatch ? ' batch' : ''}${isSelected ? ' selected' : ''}`}
       role="button"
@@ -88,7 +91,7 @@ export const BarElement = memo(function BarElement({
         y={bar.y}
         width={Math.max(1, right - left)}
         height={bar.height}
-        rx={Math.min(4, (right - left) / 2, bar.height / 2)}
+        rx={isSquare ? 0 : Math.min(4, (right - left) / 2, bar.height / 2)}
       />
       {isError && right - left > 8 && (
         <rect className="stripe" x={left} y={bar.y} width={4} height={bar.height} />
@@ -130,6 +133,7 @@ export const CapsuleElement = memo(function CapsuleElement({
       ? what
       : `${what}${capsule.kind === 'bundle' ? '' : `${position(hop)}, ${waited(hop)}`}${capsule.reason === null ? '' : `: ${capsule.reason}`}`
   return (
+    // biome-ignore lint/a11y/useSemanticElements: HTML buttons cannot stand in a drawing
     <g
       className={`capsule ${tone}${capsule.kind === 'bundle' ? ' bundle' : ''}${isOpen ? ' open' : ''}`}
       role="button"

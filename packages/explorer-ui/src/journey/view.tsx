@@ -1,5 +1,6 @@
-import { useCallback, useEffect, useRef, useState } from 'react'
+import { useCallback, useEffect, useMemo, useRef, useState } from 'react'
 import { isPlain, isTyping } from '../ui/keys.ts'
+import { Breakdown } from './breakdown.tsx'
 import { exportJourney } from './export.ts'
 import { Findings } from './findings.tsx'
 import { Heading } from './heading.tsx'
@@ -11,6 +12,7 @@ import type { JourneyModel } from './model.ts'
 import { Panel } from './panel.tsx'
 import { Ribbon } from './ribbon-bar.tsx'
 import { nextCritical, nextHop, type Selection } from './state.ts'
+import { buildTimeline } from './timeline.ts'
 import { useJourneyState } from './use-state.ts'
 import { Waterfall } from './waterfall.tsx'
 
@@ -18,6 +20,7 @@ import { Waterfall } from './waterfall.tsx'
 export function JourneyView({ model }: { readonly model: JourneyModel }) {
   const { state, selection, update, select } = useJourneyState(model)
   const [help, setHelp] = useState(false)
+  const hasFolds = useMemo(() => buildTimeline(model, true).length > 1, [model])
   const toggleFold = useCallback(() => update({ fold: !state.fold, window: null }), [state.fold, update])
   const toggleView = useCallback(
     () => update({ view: state.view === 'lanes' ? 'waterfall' : 'lanes' }),
@@ -51,8 +54,9 @@ export function JourneyView({ model }: { readonly model: JourneyModel }) {
           <HopList model={model} selection={selection} onSelect={select} />
         </div>
         {selection === null ? (
-          <aside className="panel overview" aria-label="Findings">
+          <aside className="panel overview" aria-label="Overview">
             {findings}
+            <Breakdown model={model} />
           </aside>
         ) : (
           <Panel model={model} selection={selection} onSelect={select} />
@@ -64,6 +68,7 @@ export function JourneyView({ model }: { readonly model: JourneyModel }) {
         onExport={() => exportJourney(model.journey)}
         onHelp={() => setHelp(true)}
         state={state}
+        hasFolds={hasFolds}
       />
       <Help open={help} onClose={() => setHelp(false)} />
     </main>

@@ -1,6 +1,7 @@
 import { type KeyboardEvent, useEffect, useMemo, useRef, useState } from 'react'
 import { formatDuration } from '../format.ts'
 import { BrokenChain } from '../ui/glyphs.tsx'
+import { useScreen } from '../ui/screen.ts'
 import { useWindow } from '../ui/window.ts'
 import { AXIS_HEIGHT, Axis, Folds, GridLines } from './axis.tsx'
 import type { DrawingProps } from './lanes.tsx'
@@ -11,23 +12,24 @@ import { type TimeView, useTimeView } from './use-viewport.ts'
 import { ZoomButtons } from './zoom-buttons.tsx'
 
 const ROW_HEIGHT = 27
-const NARROW_PX = 640
+const GUTTER_PX = { narrow: 150, medium: 270, wide: 360 }
+/** How far a level stands in, and how far at most: names must stay readable at any depth. */
 const INDENT_PX = 14
-const MAX_INDENT_PX = 150
+const MAX_INDENT_PX = { narrow: 24, medium: 110, wide: 150 }
 
 /** The spans as a tree of rows, those of other traces below the span that caused them. */
 export function Waterfall({ model, state, selection, onSelect, onUpdate }: DrawingProps) {
   const measure = useMemo(createMeasure, [])
   const [collapsed, setCollapsed] = useState<ReadonlySet<string>>(new Set())
   const rows = useMemo(() => treeRows(model, collapsed), [model, collapsed])
-  const gutter = innerWidth < NARROW_PX ? 150 : innerWidth < 1100 ? 280 : 360
+  const gutter = GUTTER_PX[useScreen()]
   const view = useTimeView({ model, state, onUpdate, gutter, padLeft: 6, padRight: 16 })
   const seen = useWindow(view.container, rows.length, ROW_HEIGHT, AXIS_HEIGHT)
   const selectedKey = selection?.kind === 'span' ? selection.key : processOf(model, selection)
   const selectedIndex = rows.findIndex((row) => row.key === selectedKey)
   const tree = useRef<HTMLDivElement>(null)
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: once for each selection, not whenever the view moves
+  // Once for each selection, not whenever the view moves
   useEffect(() => {
     const element = view.container.current
     const row = rows[selectedIndex]
@@ -75,7 +77,6 @@ export function Waterfall({ model, state, selection, onSelect, onUpdate }: Drawi
   const stop = selectedIndex >= seen.first && selectedIndex < seen.last ? selectedIndex : seen.first
   return (
     <section className="drawing" aria-label="Waterfall">
-      <ZoomButtons view={view} />
       <div className="lanes waterfall" ref={view.container}>
         <div className="axis-row" style={{ height: AXIS_HEIGHT }}>
           <span className="axis-corner" style={{ width: gutter }} />
@@ -128,6 +129,7 @@ export function Waterfall({ model, state, selection, onSelect, onUpdate }: Drawi
           )}
         </div>
       </div>
+      <ZoomButtons view={view} />
     </section>
   )
 }
@@ -152,11 +154,10 @@ function RowName({
 }) {
   const { span } = row
   const broken = model.findingsOfSpan.get(row.key)?.some(chainBreak) === true
+  const screen = useScreen()
+  const indent = Math.min(row.depth * (screen === 'narrow' ? 4 : INDENT_PX), MAX_INDENT_PX[screen])
   return (
-    <div
-      className="tree-name"
-      style={{ width: gutter, paddingLeft: 8 + Math.min(row.depth * INDENT_PX, MAX_INDENT_PX) }}
-    >
+    <div className="tree-name" style={{ width: gutter, paddingLeft: 8 + indent }}>
       {row.childCount > 0 ? (
         <button
           type="button"

@@ -4,7 +4,7 @@ import type { TimeView } from './use-viewport.ts'
 export function ZoomButtons({ view }: { readonly view: TimeView }) {
   const isWhole = view.viewport.zoom <= 1
   return (
-    <div className="zoom" role="group" aria-label="Zoom">
+    <fieldset className="zoom" aria-label="Zoom">
       <button type="button" aria-label="Zoom in" title="Zoom in (+)" onClick={() => view.zoomBy(1.5)}>
         +
       </button>
@@ -20,6 +20,6 @@ export function ZoomButtons({ view }: { readonly view: TimeView }) {
       <button type="button" title="Show all (0)" disabled={isWhole} onClick={view.showAll}>
         all
       </button>
-    </div>
+    </fieldset>
   )
 }

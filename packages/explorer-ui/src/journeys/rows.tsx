@@ -14,7 +14,8 @@ export function JourneyRows({ journeys }: { readonly journeys: readonly JourneyS
     const step = (event: KeyboardEvent): void => {
       if (isTyping(event) || !isPlain(event) || (event.key !== 'j' && event.key !== 'k')) return
       const links = [...(list.current?.querySelectorAll<HTMLElement>('a.row') ?? [])]
-      const at = links.findIndex((link) => link === document.activeElement)
+      const active = document.activeElement
+      const at = active instanceof HTMLElement ? links.indexOf(active) : -1
       const next = event.key === 'j' ? Math.min(links.length - 1, at + 1) : Math.max(0, at - 1)
       event.preventDefault()
       links[next]?.focus()
@@ -27,7 +28,7 @@ export function JourneyRows({ journeys }: { readonly journeys: readonly JourneyS
       <div className="row-head" aria-hidden="true">
         <span>Time</span>
         <span>Event</span>
-        <span>Way</span>
+        <span>Services</span>
         <span className="right">Duration</span>
         <span className="right">Spans</span>
         <span />
@@ -53,7 +54,11 @@ const Row = memo(function Row({ summary }: { readonly summary: JourneySummary })
         {formatClock(startMs)}
       </time>
       <span className="row-event">
-        <span className="row-type">{event?.type ?? 'trace without an event'}</span>
+        {event === null ? (
+          <span className="dim">trace without an event</span>
+        ) : (
+          <span className="row-type">{event.type ?? 'event without a type'}</span>
+        )}
         {event?.subject != null && <span className="row-subject">{event.subject}</span>}
         <span className="row-id" title={event?.id ?? summary.traceId}>
           {shortId(event?.id ?? summary.traceId)}

@@ -77,7 +77,7 @@ function SearchBox({ query }: { readonly query: string }) {
             if (event.key === 'Escape') input.current?.blur()
           }}
         />
-        <kbd aria-hidden="true">/</kbd>
+        <kbd>/</kbd>
       </form>
     </search>
   )

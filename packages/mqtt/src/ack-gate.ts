@@ -163,6 +163,8 @@ export function gateAcks(client: MqttClient, options: AckGateOptions): AckGate {
     readAgain()
   }
 
+  client.on('close', stop)
+
   function bypassed(): void {
     stop()
     const message =

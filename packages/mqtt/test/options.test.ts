@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { PermanentError } from '@throughline/core'
+import { clientIdOf, parseOptions } from '../src/options.ts'
+import { mqttTransport } from '../src/transport.ts'
+
+test('user and password are taken out of the URL and never stand in the address', () => {
+  const endpoint = parseOptions({ url: 'mqtts://us%40er:p%2Fw@broker.example' })
+  assert.equal(endpoint.address, 'mqtts://broker.example:8883')
+  assert.equal(endpoint.username, 'us@er')
+  assert.equal(endpoint.password, 'p/w')
+})
+
+test('an IPv6 host is connected to without its brackets', () => {
+  const { host, port, address } = parseOptions({ url: 'mqtt://[::1]:2883' })
+  assert.deepEqual([host, port, address], ['::1', 2883, 'mqtt://[::1]:2883'])
+})
+
+test('a WebSocket URL keeps path and query', () => {
+  assert.equal(parseOptions({ url: 'wss://h/mqtt?x=1' }).path, '/mqtt?x=1')
+})
+
+for (const url of ['', 'localhost:1883', 'http://h', 'mqtt://']) {
+  test(`${JSON.stringify(url)} is refused as a URL`, () => {
+    assert.throws(
+      () => parseOptions({ url }),
+      (error) => error instanceof PermanentError && error.code === 'TL_OPTIONS_INVALID',
+    )
+  })
+}
+
+test('a bad URL is refused without its password in the error', () => {
+  for (const url of ['http://u:secret@h', 'mqtt://u:secret@h:99999', 'mqtt://u:secret@']) {
+    assert.throws(
+      () => parseOptions({ url }),
+      (error) => error instanceof PermanentError && !error.message.includes('secret'),
+    )
+  }
+})
+
+test('client ids have the role, the session and the instance in them', () => {
+  const fixed = parseOptions({ url: 'mqtt://h', clientId: 'edge', instance: '3' })
+  assert.equal(clientIdOf(fixed, 'pub'), 'edge-pub-3')
+  assert.equal(clientIdOf(fixed, 'sub'), 'edge-sub-3')
+  assert.equal(clientIdOf(fixed, 'sub', 'alerts'), 'edge-sub-alerts-3')
+})
+
+test('without a clientId each transport has ids of its own', () => {
+  const [one, other] = [parseOptions({ url: 'mqtt://h' }), parseOptions({ url: 'mqtt://h' })]
+  assert.notEqual(clientIdOf(one, 'sub'), clientIdOf(other, 'sub'))
+})
+
+test('two subscribers of one clientId need sessions of their own', () => {
+  const transport = mqttTransport({ url: 'mqtt://h', clientId: 'edge' })
+  transport.subscriber({ topics: ['a'] })
+  assert.throws(() => transport.subscriber({ topics: ['b'] }), /edge-sub.*session of its own/)
+  const other = transport.subscriber({ topics: ['b'], session: 'b' })
+  assert.equal(other.attributes['messaging.client.id'], 'edge-sub-b')
+})
+
+test('a session is free again when its subscriber is closed', async () => {
+  const transport = mqttTransport({ url: 'mqtt://h', clientId: 'edge' })
+  await transport.subscriber({ topics: ['a'] }).close()
+  transport.subscriber({ topics: ['a'] })
+})
+
+test('subscribers of a made-up client id are numbered', () => {
+  const transport = mqttTransport({ url: 'mqtt://h' })
+  const ids = ['a', 'b', 'c'].map(
+    (topic) => transport.subscriber({ topics: [topic] }).attributes['messaging.client.id'],
+  )
+  assert.equal(new Set(ids).size, 3)
+})
+
+test('options that cannot work are refused by name', () => {
+  const transport = mqttTransport({ url: 'mqtt://h' })
+  assert.throws(() => transport.subscriber({ topics: [] }), /topics/)
+  assert.throws(() => transport.subscriber({ topics: ['a#'] }), /a#/)
+  assert.throws(() => transport.subscriber({ topics: ['a'], window: 0 }), /window.*from 1/)
+  assert.throws(() => transport.subscriber({ topics: ['a'], share: 'a/b' }), /share/)
+  assert.throws(() => transport.publisher({ topic: 'a', timeoutMs: 0 }), /timeoutMs/)
+})

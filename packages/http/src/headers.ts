@@ -30,31 +30,39 @@ export function isConnectionHeader(name: string): boolean {
   return HOP_BY_HOP.has(name.toLowerCase())
 }
 
+/** Headers as node:http takes them. Not its flat array, which instrumentations of it mangle. */
+export type RequestHeaders = Record<string, string[]>
+
 /**
- * A message's headers for a request, in node:http's flat form, those of `defaults` first where the message has none of
- * that name. What is not printable ASCII is percent-encoded, so that any value can be carried.
- * Throws PermanentError for a name that HTTP cannot have.
+ * A message's headers for a request, and those of `defaults` of which the message has none. What is not printable ASCII
+ * is percent-encoded, so that any value can be carried. Throws PermanentError for a name that HTTP cannot have.
  */
-export function requestHeaders(message: Message, defaults: readonly Header[]): string[] {
-  const own: [lowerName: string, name: string, value: HeaderValue][] = []
+export function requestHeaders(message: Message, defaults: readonly Header[]): RequestHeaders {
+  const { contentType } = message
+  // Names as they were first written, by their lower case.
+  const spelling = new Map<string, string>()
+  const headers: RequestHeaders = Object.create(null)
+  const add = (name: string, lower: string, value: HeaderValue) => {
+    const spelled = spelling.get(lower) ?? name
+    spelling.set(lower, spelled)
+    headers[spelled] = [...(headers[spelled] ?? []), fieldValue(value)]
+  }
   for (const [name, value] of message.headers) {
     const lower = name.toLowerCase()
-    if (HOP_BY_HOP.has(lower) || (lower === 'content-type' && message.contentType !== undefined)) continue
+    if (HOP_BY_HOP.has(lower) || (lower === 'content-type' && contentType !== undefined)) continue
     if (!isHeaderName(name)) {
       throw new PermanentError(
         `header ${JSON.stringify(name.slice(0, 64))} has a name that HTTP cannot carry`,
       )
     }
-    own.push([lower, name, value])
+    add(name, lower, value)
   }
-  if (message.contentType !== undefined) own.push(['content-type', 'content-type', message.contentType])
-  const names = new Set(own.map(([lower]) => lower))
-  const flat: string[] = []
+  if (contentType !== undefined) add('content-type', 'content-type', contentType)
   for (const [name, value] of defaults) {
-    if (!names.has(name.toLowerCase())) flat.push(name, fieldValue(value))
+    const lower = name.toLowerCase()
+    if (!spelling.has(lower)) add(name, lower, value)
   }
-  for (const [, name, value] of own) flat.push(name, fieldValue(value))
-  return flat
+  return headers
 }
 
 function fieldValue(value: HeaderValue): string {
@@ -66,7 +74,7 @@ function fieldValue(value: HeaderValue): string {
   }
 }
 
-/** A received request's headers in order, from node:http's flat form. `content-type` is the message's own. */
+/** A received request's headers in order, from node:http's flat array. `content-type` is the message's own. */
 export function messageHeaders(rawHeaders: readonly string[]): Header[] {
   const headers: Header[] = []
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {

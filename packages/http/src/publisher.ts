@@ -11,7 +11,7 @@ import {
   ThroughlineError,
   UnavailableError,
 } from '@throughline/core'
-import { isConnectionHeader, isHeaderName, requestHeaders } from './headers.ts'
+import { isConnectionHeader, isHeaderName, type RequestHeaders, requestHeaders } from './headers.ts'
 import { createLanes } from './lanes.ts'
 import { discard, readStart, refusal } from './response.ts'
 import { describeTarget, parseTarget, resolveTarget, type Target } from './target.ts'
@@ -76,7 +76,7 @@ export function httpPublisher(options: HttpPublisherOptions): Publisher {
     }
   }
 
-  async function send(to: Target, headers: string[], body: Uint8Array): Promise<PublishResult> {
+  async function send(to: Target, headers: RequestHeaders, body: Uint8Array): Promise<PublishResult> {
     const limit = new AbortController()
     const timer = setTimeout(() => limit.abort(), timeoutMs)
     try {
@@ -85,7 +85,7 @@ export function httpPublisher(options: HttpPublisherOptions): Publisher {
       response.once('close', () => clearTimeout(timer))
       const statusCode = response.statusCode ?? 0
       if (statusCode >= 200 && statusCode < 300) {
-        discard(response)
+        await discard(response)
         return { ok: true, statusCode }
       }
       const text = await readStart(response)
@@ -104,7 +104,7 @@ export function httpPublisher(options: HttpPublisherOptions): Publisher {
   /** One request; repeated once when a kept connection turns out to have been closed by the server before it answered. */
   function exchange(
     to: Target,
-    headers: string[],
+    headers: RequestHeaders,
     body: Uint8Array,
     signal: AbortSignal,
     retried = false,
@@ -114,7 +114,7 @@ export function httpPublisher(options: HttpPublisherOptions): Publisher {
         agent,
         method,
         signal,
-        headers: [...headers, 'host', to.url.host, 'content-length', String(body.byteLength)],
+        headers: { ...headers, 'content-length': body.byteLength },
       })
       request.on('response', resolve)
       request.on('error', (error: NodeJS.ErrnoException) => {

@@ -23,14 +23,18 @@ export async function readStart(response: IncomingMessage): Promise<string> {
   return Buffer.concat(chunks).subarray(0, MAX_BODY_BYTES).toString('utf8')
 }
 
-/** Lets a success's body run dry so that its connection can be used again; ends a connection that does not stop talking. */
-export function discard(response: IncomingMessage): void {
+/**
+ * Lets a success's body run dry, so that its connection is free for the next request. Never fails: the status counts. A
+ * connection that does not stop talking is ended.
+ */
+export function discard(response: IncomingMessage): Promise<void> {
   let size = 0
   response.on('error', () => {})
   response.on('data', (chunk: Uint8Array) => {
     size += chunk.length
     if (size > MAX_BODY_BYTES) response.destroy()
   })
+  return new Promise((resolve) => response.once('close', resolve))
 }
 
 /** What an answer other than 2xx means to whoever publishes. `target` is named in the message. */

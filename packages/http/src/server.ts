@@ -70,7 +70,10 @@ export function sharedServer(listen: ListenAddress, options: ServerOptions = {})
       dispatch(request, response)
       if (!response.headersSent) response.writeContinue()
     })
-    server.on('clientError', answerGarbage)
+    server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+      const begun = [...answering].filter((response) => response.req.socket === socket)
+      answerGarbage(error, socket, begun)
+    })
     server.listen({ host: listen.host, port: listen.port })
     const listening = once(server, 'listening').then(
       // A connection that could not be accepted (no file descriptors left) is no reason to end the process.
@@ -173,10 +176,13 @@ const GARBAGE: Readonly<Record<string, number>> = {
   ERR_HTTP_REQUEST_TIMEOUT: 408,
 }
 
-/** What could not be read as HTTP, or came too slowly, is answered if it still can be, and its connection ended. */
-function answerGarbage(error: NodeJS.ErrnoException, socket: Duplex): void {
-  // A request of this connection that is being answered must not get a second answer in the middle of its own.
-  if (!socket.writable || error.code === 'ECONNRESET' || ('_httpMessage' in socket && socket._httpMessage)) {
+/**
+ * What could not be read as HTTP, or came too slowly, is answered if it still can be, and its connection ended.
+ * `begun` are the requests of this connection that have no whole answer yet: another's answer must not be broken into.
+ */
+function answerGarbage(error: NodeJS.ErrnoException, socket: Duplex, begun: readonly ServerResponse[]): void {
+  const free = begun.length === 0 || (begun.length === 1 && begun[0]?.headersSent === false)
+  if (!socket.writable || error.code === 'ECONNRESET' || !free) {
     socket.destroy()
     return
   }

@@ -13,5 +13,8 @@ const titles: Readonly<Record<number, string>> = {
 /** Answers with `application/problem+json` (RFC 9457). */
 export function sendProblem(reply: FastifyReply, status: number, code: string, detail: string): FastifyReply {
   const problem: Problem = { type: 'about:blank', title: titles[status] ?? 'Error', status, detail, code }
-  return reply.code(status).header('content-type', 'application/problem+json').send(JSON.stringify(problem))
+  return reply
+    .code(status)
+    .header('content-type', 'application/problem+json')
+    .send(Buffer.from(JSON.stringify(problem)))
 }

@@ -72,7 +72,7 @@ export function apiRoutes(app: FastifyInstance, options: ApiOptions): void {
       reply
         .code(code)
         .header('content-type', 'text/plain; charset=utf-8')
-        .send(JSON.stringify(jaegerAnswer(null, { code, msg })))
+        .send(bodyOf(jaegerAnswer(null, { code, msg })))
     // Older clients strip leading zeros.
     if (!/^[0-9a-f]{16,32}$/i.test(traceId)) return fail(400, 'invalid length for TraceID')
     const id = traceId.toLowerCase().padStart(32, '0')
@@ -80,6 +80,9 @@ export function apiRoutes(app: FastifyInstance, options: ApiOptions): void {
     if (spans.length === 0) return fail(404, 'trace not found')
     return reply
       .header('content-type', 'application/json')
-      .send(JSON.stringify(jaegerAnswer([jaegerTrace(id, spans)])))
+      .send(bodyOf(jaegerAnswer([jaegerTrace(id, spans)])))
   })
 }
+
+/** As bytes: to text Fastify adds a charset, which Jaeger does not send. */
+const bodyOf = (answer: unknown): Buffer => Buffer.from(JSON.stringify(answer))

@@ -22,7 +22,9 @@ export function lockDataDir(dataDir: string): () => void {
     )
   }
   writeFileSync(holderFile, `${process.pid}\n`)
-  return () => db.close()
+  return () => {
+    if (db.isOpen) db.close()
+  }
 }
 
 function holderOf(file: string): string {

@@ -18,8 +18,8 @@ export function partitionReader(db: DatabaseSync) {
   const columns = 'span.digest, span.received, span.origin, span.data'
   const ofTrace = `SELECT ${columns} FROM trace JOIN span ON span.trace = trace.id WHERE trace.trace_id = ?`
   const selectTrace = db.prepare(`${ofTrace} ORDER BY span.id LIMIT ?`)
-  const selectSpan = db.prepare(`SELECT ${columns} FROM span WHERE span_id = ? LIMIT ?`)
-  const selectSpanOfTrace = db.prepare(`${ofTrace} AND span.span_id = ? LIMIT ?`)
+  const selectSpan = db.prepare(`SELECT ${columns} FROM span WHERE span_id = ? ORDER BY id LIMIT ?`)
+  const selectSpanOfTrace = db.prepare(`${ofTrace} AND span.span_id = ? ORDER BY span.id LIMIT ?`)
   const selectChildren = db.prepare(`${ofTrace} AND span.parent_id = ? ORDER BY span.id LIMIT ?`)
   const selectLinks = db.prepare(
     `SELECT ${columns} FROM link JOIN span ON span.id = link.span

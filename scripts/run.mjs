@@ -1,7 +1,6 @@
 // Runs a task of the repository on its own Node, after setting up what the task needs. Plain JavaScript: it is what
 // a fresh clone starts with, under whatever Node the machine has.
 import { spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
 import { constants } from 'node:os'
 import { delimiter, join } from 'node:path'
 
@@ -31,6 +30,7 @@ if (!command) {
 }
 
 const { setUp } = await import('./bootstrap.mjs')
+const { endingWithUs } = await import('./bootstrap/command.mjs')
 const { cacheBin, repository } = await import('./bootstrap/paths.mjs')
 const { ownNode } = await import('./bootstrap/packages.mjs')
 
@@ -38,11 +38,8 @@ if (!(await setUp(task, args))) process.exit(1)
 
 const [script = '', ...given] = command
 const flags = ['--conditions=@throughline/source', '--disable-warning=ExperimentalWarning']
-const commandLine = [ownNode(), ...flags, join(repository, script), ...given, ...args]
-// Even where this process is killed by SIGKILL, the task is told to end.
-if (existsSync('/usr/bin/setpriv')) commandLine.unshift('/usr/bin/setpriv', '--pdeathsig', 'TERM')
 const path = [join(repository, 'node_modules/.bin'), cacheBin(), process.env.PATH].join(delimiter)
-const [program = '', ...rest] = commandLine
+const [program, ...rest] = endingWithUs([ownNode(), ...flags, join(repository, script), ...given, ...args])
 const child = spawn(program, rest, { stdio: 'inherit', env: { ...process.env, PATH: path } })
 
 for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { accessSync, constants, statSync } from 'node:fs'
+import { accessSync, constants, existsSync, statSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { cacheBin } from './paths.mjs'
 
@@ -14,6 +14,17 @@ export class CommandError extends Error {
     this.code = 'COMMAND_FAILED'
     this.output = output
   }
+}
+
+/**
+ * The command line that makes Linux end a command by SIGTERM when this process is gone, even by SIGKILL.
+ *
+ * @param {readonly [string, ...string[]]} line
+ * @returns {readonly [string, ...string[]]}
+ */
+export function endingWithUs(line) {
+  const setpriv = '/usr/bin/setpriv'
+  return existsSync(setpriv) ? [setpriv, '--pdeathsig', 'TERM', ...line] : line
 }
 
 /**

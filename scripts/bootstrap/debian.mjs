@@ -3,7 +3,6 @@ import {
   existsSync,
   lstatSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readlinkSync,
   renameSync,
@@ -13,7 +12,7 @@ import {
 } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { run, which } from './command.mjs'
-import { cacheBin, cacheFolder } from './paths.mjs'
+import { cacheBin, cacheFolder, workFolder } from './paths.mjs'
 import { SetupError, withLock } from './setup.mjs'
 
 export const hasApt = () => which('apt-get') !== undefined && which('dpkg') !== undefined
@@ -78,8 +77,7 @@ export async function firstAvailable(packages) {
  */
 export async function aptUnpack(name, packages, commands) {
   const folder = join(cacheFolder(), name)
-  mkdirSync(cacheFolder(), { recursive: true })
-  const work = mkdtempSync(join(cacheFolder(), `${name}.`))
+  const work = workFolder(name)
   try {
     const missing = await findingPackages(async (options) => {
       const plan = await run('apt-get', [

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { run, which } from './command.mjs'
 import { findJava } from './java.mjs'
-import { cacheFolder, repository } from './paths.mjs'
+import { cacheFolder, repository, workFolder } from './paths.mjs'
 
 const pom = join(repository, 'scripts/bootstrap/kafka/pom.xml')
 
@@ -21,8 +21,7 @@ export const kafka = {
   needs: ['java', 'maven'],
   present: () => (existsSync(home()) ? home() : undefined),
   async provide() {
-    mkdirSync(cacheFolder(), { recursive: true })
-    const work = mkdtempSync(join(cacheFolder(), 'kafka.'))
+    const work = workFolder('kafka')
     try {
       const libs = join(work, 'libs')
       const java = findJava() ?? 'java'

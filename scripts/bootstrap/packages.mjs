@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { run, which } from './command.mjs'
+import { endingWithUs, run, which } from './command.mjs'
 import { repository } from './paths.mjs'
 import { SetupError } from './setup.mjs'
 
@@ -57,7 +57,16 @@ export const packages = {
     const fix = 'install npm 9 or newer beside Node (on Debian: apt-get install npm), then run this again'
     if (!npm) throw new SetupError('npm', 'it is not on PATH', fix)
     // The Node that development runs on is an optional package: a user's omit=optional would leave it out.
-    await run(npm, ['ci', '--include=dev', '--include=optional', '--no-audit', '--no-fund'], {
+    // Left to itself after this process was killed, it would write beside the next one.
+    const [command, ...args] = endingWithUs([
+      npm,
+      'ci',
+      '--include=dev',
+      '--include=optional',
+      '--no-audit',
+      '--no-fund',
+    ])
+    await run(command, args, {
       cwd: repository,
     })
     if (existsSync(ownNode())) return 'npm ci'

@@ -1,3 +1,4 @@
+import { mkdirSync, rmSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -17,3 +18,16 @@ export function cacheFolder() {
 
 /** Commands that set-up provides (wrappers of what it unpacked); first on PATH of every task. */
 export const cacheBin = () => join(cacheFolder(), 'bin')
+
+/**
+ * An empty folder of the cache in which a thing is made before it is moved to its place. Called by the one process that
+ * makes the thing: what an earlier one left, which was killed, is removed.
+ *
+ * @param {string} name
+ */
+export function workFolder(name) {
+  const folder = join(cacheFolder(), `${name}.work`)
+  rmSync(folder, { recursive: true, force: true })
+  mkdirSync(folder, { recursive: true })
+  return folder
+}

@@ -1,4 +1,4 @@
-import type { Attributes } from '@opentelemetry/api'
+import type { Attributes, Context } from '@opentelemetry/api'
 import type { Binding } from './binding.ts'
 import type { ThroughlineError } from './errors.ts'
 import type { Message } from './message.ts'
@@ -54,6 +54,8 @@ export interface Delivery {
   readonly orderKey?: string
   /** Aborted when the delivery is no longer ours (a revoked partition, a caller that went away). Settling it then does nothing. */
   readonly signal?: AbortSignal
+  /** The context it arrived in, where that has a span of its own: an instrumented HTTP server's. Parent of the process span. */
+  readonly context?: Context
 }
 
 /** AMQP's outcomes, for every transport. What each does on each transport is a table in docs/transports.md. */

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
+import { context, ROOT_CONTEXT } from '@opentelemetry/api'
 import { ThroughlineError } from '@throughline/core'
 import { type Answer, problem, writeAnswer } from './answer.ts'
 import { addressText, type ListenAddress, listenError } from './listen.ts'
@@ -109,7 +110,8 @@ export function sharedServer(listen: ListenAddress, options: ServerOptions = {})
     endpoints.set(endpoint.path, endpoint)
     try {
       await stopping
-      running ??= start()
+      // In no caller's context, or every request would seem to belong to the span that was active at the start.
+      running ??= context.with(ROOT_CONTEXT, start)
       await running.listening
     } catch (error) {
       endpoints.delete(endpoint.path)

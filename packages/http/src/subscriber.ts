@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { type Context, context, trace } from '@opentelemetry/api'
 import {
   type Delivery,
   errorMessage,
@@ -108,6 +109,7 @@ export function httpSubscriber(options: HttpSubscriberOptions, server: SharedSer
 
   async function receive(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const gone = new AbortController()
+    const arrival = context.active()
     const exchange: Exchange = { request, response, gone, timer: undefined, delivery: undefined }
     exchanges.add(exchange)
     response.once('close', () => end(exchange, new UnavailableError('the caller went away')))
@@ -115,7 +117,7 @@ export function httpSubscriber(options: HttpSubscriberOptions, server: SharedSer
       const body = await readBody(request, maxBodyBytes)
       if (!exchanges.has(exchange)) return
       exchange.timer = setTimeout(() => expire(exchange), answerTimeoutMs)
-      exchange.delivery = deliveryOf(request, path, body, gone.signal)
+      exchange.delivery = deliveryOf(request, path, body, gone.signal, arrival)
       unsettled.set(exchange.delivery, exchange)
       waiting.push(exchange.delivery)
       notify()
@@ -222,6 +224,7 @@ function deliveryOf(
   destination: string,
   body: Uint8Array,
   signal: AbortSignal,
+  arrival: Context,
 ): HttpDelivery {
   const contentType = request.headers['content-type']
   return {
@@ -233,6 +236,8 @@ function deliveryOf(
     position: { destination },
     attempt: 1,
     signal,
+    // An instrumentation of node:http has made its SERVER span by now.
+    ...(trace.getSpan(arrival) === undefined ? {} : { context: arrival }),
     http: { method: request.method ?? '', clientAddress: request.socket.remoteAddress },
   }
 }

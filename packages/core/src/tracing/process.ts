@@ -66,7 +66,7 @@ export function processTracer(
     const hop = extractContext(message.headers)
     const name = template ?? position.pattern
     const messageId = message.properties?.messageId ?? event?.id
-    const parent = parentContext(hop)
+    const parent = arrivalContext(parentContext(hop), delivery)
     const span = tracer.startSpan(
       `process ${name ?? position.destination}`,
       {
@@ -93,6 +93,12 @@ export function processTracer(
     if (continues) return hop.context
     // A context of one's own side keeps its baggage in a trace of its own; a foreign one's is dropped.
     return trust === 'continue' ? trace.deleteSpan(hop.context) : ROOT_CONTEXT
+  }
+
+  /** Inside a span of the server that received it, the process span is that span's child; the hop stays a link. */
+  function arrivalContext(parent: Context, delivery: Delivery): Context {
+    const span = delivery.context === undefined ? undefined : trace.getSpan(delivery.context)
+    return span === undefined ? parent : trace.setSpan(parent, span)
   }
 
   function linksOf(

@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict'
+import { createRequire, syncBuiltinESMExports } from 'node:module'
+import { test } from 'node:test'
+import { context, trace } from '@opentelemetry/api'
+import { HttpInstrumentation } from '@opentelemetry/instrumentation-http'
+import { recordSpans, withSpans } from '@throughline/testkit'
+
+const instrumentation = new HttpInstrumentation({ disableOutgoingRequestInstrumentation: true })
+instrumentation.setTracerProvider(recordSpans().tracerProvider)
+createRequire(import.meta.url)('node:http')
+syncBuiltinESMExports()
+const { http } = await import('@throughline/http')
+
+test('inside the span of an instrumented server the process span is its child, and the hop a link', async () => {
+  await withSpans(async (spans) => {
+    const broker = http({ listen: '127.0.0.1:0' })
+    await broker.subscribe({ path: '/events' }, () => {})
+    await broker
+      .publisher({ url: `http://127.0.0.1:${broker.address()?.port}/events` })
+      .publish({ type: 't', source: '/s' })
+    await broker.close()
+    const [send, more] = spans.tree()
+    assert.equal(more, undefined)
+    const server = send?.children?.[0]
+    const process = server?.children?.[0]
+    assert.deepEqual(
+      [send, server, process].map((node) => `${node?.name} ${node?.kind}`),
+      ['send /events PRODUCER', 'POST SERVER', 'process /events CONSUMER'],
+    )
+    assert.deepEqual(process?.links, [{ to: 'send /events' }])
+  })
+})
+
+test('a server that was started inside a span does not take that span for its requests’', async () => {
+  await withSpans(async (spans) => {
+    instrumentation.disable()
+    const start = trace.getTracer('test').startSpan('start')
+    const broker = http({ listen: '127.0.0.1:0' })
+    await context.with(trace.setSpan(context.active(), start), () =>
+      broker.subscribe({ path: '/events' }, () => {}),
+    )
+    start.end()
+    const response = await fetch(`http://127.0.0.1:${broker.address()?.port}/events`, {
+      method: 'POST',
+      headers: { 'ce-specversion': '1.0', 'ce-id': '1', 'ce-source': '/s', 'ce-type': 't' },
+    })
+    assert.equal(response.status, 204)
+    await broker.close()
+    assert.deepEqual(
+      spans.tree().map(({ name, parent, children }) => [name, parent, children]),
+      [
+        ['start', null, undefined],
+        ['process /events', null, undefined],
+      ],
+    )
+  })
+})

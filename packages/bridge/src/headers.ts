@@ -119,7 +119,7 @@ function express([name, value]: Header, { to, raw }: HeaderRules): Header | null
   const plain = to === 'kafka' ? value : asText(value)
   if (possible(name) && VALUE_ALLOWED[to](plain)) return [name, plain]
   const encoded = `${name}-b64`
-  return possible(encoded) ? [encoded, base64(value)] : null
+  return name !== '' && possible(encoded) ? [encoded, base64(value)] : null
 }
 
 /** Bytes that are UTF-8 as text, others as they are. */

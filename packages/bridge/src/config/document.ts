@@ -1,5 +1,15 @@
 import { errorMessage } from '@throughline/core'
-import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument } from 'yaml'
+import {
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  type Pair,
+  parseDocument,
+  visit,
+} from 'yaml'
 import { substitute } from './environment.ts'
 import type { Problem } from './problem.ts'
 
@@ -40,15 +50,22 @@ export function readDocument(
   function note(list: Problem[], offset: number, path: string, message: string): void {
     const { line, col } = lineCounter.linePos(offset)
     const place = { line: Math.max(line, 1), column: Math.max(col, 1) }
+    // What follows from a problem that has been noted, such as a variable that is not set, is no other problem.
     const known = list.some(
-      (each) => each.line === place.line && each.column === place.column && each.path === path,
+      (each) => each.line === place.line && each.column === place.column && path.startsWith(each.path),
     )
     if (!known) list.push({ ...place, path, message })
   }
 
   for (const { pos, message } of [...document.errors, ...document.warnings])
     note(problems, pos[0], '', message)
-  const readable = document.errors.length === 0
+  visit(document, {
+    Alias(_, node) {
+      if (node.resolve(document) !== undefined) return
+      note(problems, node.range?.[0] ?? 0, '', `nothing before it is called &${node.source}`)
+    },
+  })
+  const readable = problems.length === 0
   if (readable) {
     substitute(document, environment, (node, path, message) =>
       note(problems, node.range?.[0] ?? 0, textOfPath(path), message),
@@ -60,7 +77,7 @@ export function readDocument(
     try {
       return document.toJS({ maxAliasCount: MAX_ALIASES })
     } catch (error) {
-      // An alias of nothing, or so many that they would not fit into memory.
+      // Aliases so many that what they stand for would not fit into memory.
       note(problems, 0, '', errorMessage(error))
       return undefined
     }

@@ -50,7 +50,7 @@ export function word<const Words extends readonly [string, ...string[]]>(words: 
 }
 
 /** A list, or one text with commas. */
-export function listOf(item: z.ZodType<string, string>, expected: string) {
+export function listOf(item: z.ZodType<string, string>, expected: string, least = 1) {
   const error = `expected ${expected}: a list, or one text with commas`
   const commas = z.string().transform((value) =>
     value
@@ -58,7 +58,7 @@ export function listOf(item: z.ZodType<string, string>, expected: string) {
       .map((each) => each.trim())
       .filter((each) => each !== ''),
   )
-  return z.union([commas, z.array(z.string({ error }))], { error }).pipe(z.array(item).min(1, { error }))
+  return z.union([commas, z.array(z.string({ error }))], { error }).pipe(z.array(item).min(least, { error }))
 }
 
 /** A text with `{{ … }}`, parsed. What is constant in it is checked now, what is not when it is rendered. */
@@ -96,7 +96,8 @@ export function durationRange() {
   return pattern(expected, DURATION_RANGE).transform((value, context) => {
     const range = durationRangeMs(value)
     if (range.minMs > range.maxMs) {
-      context.issues.push({ code: 'custom', input: value, message: `expected ${expected}` })
+      const message = `has the longer one first; expected ${expected}`
+      context.issues.push({ code: 'custom', input: value, message })
     }
     return range
   })

@@ -37,15 +37,16 @@ function unknownKey(key: string, known: readonly string[]): string {
 
 /** Where a key that stands in the wrong place would be right. */
 function placesOf(key: string): string | undefined {
-  if (key in routeShape || key === 'deadLetter' || key === 'from' || key === 'to') return 'the route itself'
+  if (Object.hasOwn(routeShape, key) || key === 'deadLetter' || key === 'from' || key === 'to')
+    return 'the route itself'
   for (const [where, schemas] of [
     ['from', sourceSchemas],
     ['to', targetSchemas],
   ] as const) {
-    const transports = Object.entries(schemas).filter(([, schema]) => key in schema.in.shape)
+    const transports = Object.entries(schemas).filter(([, schema]) => Object.hasOwn(schema.in.shape, key))
     if (transports.length > 0) return `${where} of ${listed(transports.map(([name]) => name))}`
   }
-  const types = Object.entries(connectionSchemas).filter(([, schema]) => key in schema.shape)
+  const types = Object.entries(connectionSchemas).filter(([, schema]) => Object.hasOwn(schema.shape, key))
   return types.length > 0 ? `connections of ${listed(types.map(([name]) => name))}` : undefined
 }
 

@@ -33,11 +33,11 @@ const clientId = pattern('a client id of letters, digits, dots, - and _', /^[A-Z
 
 export const connectionSchemas = {
   http: z.strictObject({
-    type: z.literal('http'),
+    type: z.literal('http').describe('HTTP: a server for sources, a client for targets'),
     listen: address().exactOptional().describe('Where routes from this connection are served'),
   }),
   kafka: z.strictObject({
-    type: z.literal('kafka'),
+    type: z.literal('kafka').describe('Kafka'),
     brokers: listOf(
       pattern('host:port', /^[A-Za-z0-9.-]+:\d{1,5}$|^\[[0-9A-Fa-f:.]+\]:\d{1,5}$/),
       'brokers as host:port',
@@ -56,7 +56,7 @@ export const connectionSchemas = {
       .describe('SASL credentials'),
   }),
   mqtt: z.strictObject({
-    type: z.literal('mqtt'),
+    type: z.literal('mqtt').describe('MQTT 5'),
     url: text('an address such as mqtt://localhost:1883 (mqtts:// with TLS)', (value) =>
       faultOfUrl(value, ['mqtt:', 'mqtts:', 'ws:', 'wss:']),
     ).describe('The broker'),
@@ -101,6 +101,7 @@ export const sourceSchemas = {
     headers: listOf(
       pattern('a header name', /^[\w!#$%&'*+.^`|~-]+$/).transform((value) => value.toLowerCase()),
       'header names',
+      0,
     )
       .prefault(() => [])
       .describe('Request headers that travel on beside the event; no others do'),
@@ -199,7 +200,8 @@ export const routeShape = {
         ),
       backoff: durationRange().prefault('200ms..30s').describe('First and longest wait between attempts'),
     })
-    .prefault({}),
+    .prefault({})
+    .describe('How often a failed event is tried'),
   onExhausted: word(['stop', 'drop'])
     .default('stop')
     .describe(
@@ -219,7 +221,8 @@ export const routeShape = {
           'What is sent on: all, all but baggage, nothing. Default all; trace for HTTP beyond this machine',
         ),
     })
-    .prefault({}),
+    .prefault({})
+    .describe('How the trace goes on'),
 } as const
 
 export const adminSchema = z.strictObject({

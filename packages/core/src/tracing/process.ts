@@ -12,6 +12,7 @@ import type { Delivery, Subscriber, Transport } from '../contract.ts'
 import type { CloudEvent } from '../event.ts'
 import { headerText } from '../message.ts'
 import { destinationAttributes, eventAttributes } from './attributes.ts'
+import { unixMs } from './clock.ts'
 import { SENT_AT_HEADER } from './headers.ts'
 import { extractContext, type HopContext, parseTraceparent } from './propagation.ts'
 import { tracer } from './tracer.ts'
@@ -44,7 +45,7 @@ export interface ProcessSpan {
 
 /**
  * Starts CONSUMER spans `process {destination}`, one an attempt, all with the same parent: the context in the message's
- * own headers. The caller ends them. A missing or invalid context makes a root and never fails.
+ * own headers. The caller ends them, by the same clock (`unixMs`). A missing or invalid context makes a root and never fails.
  */
 export function processTracer(
   transport: Transport<never, never>,
@@ -71,6 +72,7 @@ export function processTracer(
       `process ${name ?? position.destination}`,
       {
         kind: SpanKind.CONSUMER,
+        startTime: unixMs(),
         attributes: {
           ...fixed,
           ...destinationAttributes(position.destination, name),

@@ -12,10 +12,11 @@ import type { ContentMode } from '../binding.ts'
 import type { Publisher, PublishResult, Transport } from '../contract.ts'
 import type { Message } from '../message.ts'
 import { destinationAttributes, eventAttributes } from './attributes.ts'
+import { unixMs } from './clock.ts'
 import { recordFailure } from './failure.ts'
 import { SENT_AT_HEADER } from './headers.ts'
 import { injectContext, type Propagate, traceparentOf } from './propagation.ts'
-import { tracer, unixMicros } from './tracer.ts'
+import { tracer } from './tracer.ts'
 
 /** What a publisher's spans and messages carry. */
 export interface PublishTelemetry {
@@ -66,7 +67,7 @@ export function tracePublisher(
     ...publisher.attributes,
   }
 
-  function startSend(message: Message, parent: Context): Span {
+  function startSend(message: Message, parent: Context, startMs: number): Span {
     const destination = message.destination ?? publisher.destination
     const more = sendTelemetryOf(parent)
     const { event, properties } = message
@@ -75,6 +76,7 @@ export function tracePublisher(
       `${sendOperation} ${template ?? destination}`,
       {
         kind: SpanKind.PRODUCER,
+        startTime: startMs,
         attributes: {
           ...fixed,
           ...destinationAttributes(destination, template),
@@ -105,11 +107,11 @@ export function tracePublisher(
     return { ...message, ...encoded }
   }
 
-  function prepare(message: Message, span: Span, parent: Context): Message {
+  function prepare(message: Message, span: Span, parent: Context, startMs: number): Message {
     const sent = withOrigin(message, span)
     const headers = injectContext(trace.setSpan(parent, span), sent.headers, propagate)
     const kept = headers.filter(([name]) => name !== SENT_AT_HEADER)
-    kept.push([SENT_AT_HEADER, String(unixMicros())])
+    kept.push([SENT_AT_HEADER, String(Math.round(startMs * 1000))])
     return { ...sent, headers: kept }
   }
 
@@ -119,18 +121,20 @@ export function tracePublisher(
     const prepared: Message[] = []
     for (const message of messages) {
       const parent = message.context ?? active
-      const span = startSend(message, parent)
+      const startMs = unixMs()
+      const span = startSend(message, parent, startMs)
       spans.push(span)
-      prepared.push(prepare(message, span, parent))
+      prepared.push(prepare(message, span, parent, startMs))
     }
     const results = await publisher.publish(prepared)
+    const endMs = unixMs()
     spans.forEach((span, index) => {
       const result = results[index]
       if (result !== undefined) {
         span.setAttributes(attributes.confirmed(result))
-        if (!result.ok) recordFailure(span, result.error)
+        if (!result.ok) recordFailure(span, result.error, endMs)
       }
-      span.end()
+      span.end(endMs)
     })
     return results
   }

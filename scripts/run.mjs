@@ -39,7 +39,13 @@ if (!(await setUp(task, args))) process.exit(1)
 const [script = '', ...given] = command
 const flags = ['--conditions=@throughline/source', '--disable-warning=ExperimentalWarning']
 const path = [join(repository, 'node_modules/.bin'), cacheBin(), process.env.PATH].join(delimiter)
-const [program, ...rest] = endingWithUs([ownNode(), ...flags, join(repository, script), ...given, ...args])
+const [program, ...rest] = endingWithUs('TERM', [
+  ownNode(),
+  ...flags,
+  join(repository, script),
+  ...given,
+  ...args,
+])
 const child = spawn(program, rest, { stdio: 'inherit', env: { ...process.env, PATH: path } })
 
 for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {

@@ -17,14 +17,15 @@ export class CommandError extends Error {
 }
 
 /**
- * The command line that makes Linux end a command by SIGTERM when this process is gone, even by SIGKILL.
+ * The command line that makes Linux end a command when this process is gone, even by SIGKILL.
  *
+ * @param {'TERM' | 'KILL'} signal
  * @param {readonly [string, ...string[]]} line
  * @returns {readonly [string, ...string[]]}
  */
-export function endingWithUs(line) {
+export function endingWithUs(signal, line) {
   const setpriv = '/usr/bin/setpriv'
-  return existsSync(setpriv) ? [setpriv, '--pdeathsig', 'TERM', ...line] : line
+  return existsSync(setpriv) ? [setpriv, '--pdeathsig', signal, ...line] : line
 }
 
 /**

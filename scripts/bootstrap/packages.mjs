@@ -57,8 +57,8 @@ export const packages = {
     const fix = 'install npm 9 or newer beside Node (on Debian: apt-get install npm), then run this again'
     if (!npm) throw new SetupError('npm', 'it is not on PATH', fix)
     // The Node that development runs on is an optional package: a user's omit=optional would leave it out.
-    // Left to itself after this process was killed, it would write beside the next one.
-    const [command, ...args] = endingWithUs([
+    // Left to itself after this process was killed, or told to end (it then rolls back), it would write beside the next one.
+    const [command, ...args] = endingWithUs('KILL', [
       npm,
       'ci',
       '--include=dev',

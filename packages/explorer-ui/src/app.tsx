@@ -1,6 +1,7 @@
 import { JourneyPage } from './journey/page.tsx'
 import { JourneysPage } from './journeys/page.tsx'
-import { parseRoute, useAddress } from './route.ts'
+import { useAddress } from './navigate.ts'
+import { parseRoute } from './route.ts'
 
 /** Shows the page that the address names. */
 export function App() {

@@ -24,7 +24,6 @@ export type SpanInput = Partial<Omit<JourneySpan, 'spanId' | 'parentSpanId'>> & 
 export function span({ id, parent = null, ...rest }: SpanInput): JourneySpan {
   const durationMs = rest.durationMs ?? 1
   return {
-    traceId: TRACE,
     ...ref(id, rest.traceId),
     parentSpanId: parent === null ? null : parent.padStart(16, '0'),
     name: 'process orders',

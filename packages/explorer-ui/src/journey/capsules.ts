@@ -1,5 +1,5 @@
-import type { EdgeKind, JourneyHop } from '@throughline/explorer/api'
-import { hopFindings, type JourneyModel, refKey } from './model.ts'
+import type { EdgeKind, Finding, JourneyHop } from '@throughline/explorer/api'
+import { chainBreak, hopFindings, type JourneyModel, refKey } from './model.ts'
 
 /**
  * A message as it is drawn: from the start of its send to the start of its process. One message that several
@@ -18,7 +18,8 @@ export interface Capsule {
   readonly brokenStart: boolean
   readonly brokenEnd: boolean
   readonly error: boolean
-  readonly reason: string | null
+  /** Why the chain breaks here; null when nothing says. */
+  readonly reason: Finding | null
 }
 
 /** Members of a batch beyond which they are drawn as one bundle. */
@@ -114,7 +115,7 @@ function capsuleOf(
     brokenStart: hops.every((hop) => hop.send === null),
     brokenEnd: hops.every((hop) => hop.process === null),
     error: hops.some((hop) => hop.send !== null && failed.has(refKey(hop.send))),
-    reason: findings[0]?.title ?? null,
+    reason: findings.find(chainBreak) ?? null,
   }
 }
 

@@ -38,6 +38,9 @@ function within(bar: Bar, ms: number): number {
 export function buildConnectors(model: JourneyModel, layout: Layout): readonly Connector[] {
   const connectors: Connector[] = []
   const joined = new Set<string>()
+  const retried = new Set(
+    model.journey.edges.filter((edge) => edge.kind === 'retry').map((edge) => refKey(edge.to)),
+  )
   for (const placed of layout.capsules) connectors.push(...messageConnectors(placed, layout))
   for (const hop of model.journey.hops) {
     if (hop.send !== null && hop.process !== null) joined.add(`${refKey(hop.send)} ${refKey(hop.process)}`)
@@ -45,6 +48,8 @@ export function buildConnectors(model: JourneyModel, layout: Layout): readonly C
   }
   for (const [index, edge] of model.journey.edges.entries()) {
     const special = edge.kind === 'retry' || edge.kind === 'dead-letter' || edge.kind === 'replay-link'
+    // A later attempt hangs on the one that failed; its second line, from the send, would only cross the drawing.
+    if (!special && retried.has(refKey(edge.to))) continue
     if (!special && joined.has(`${refKey(edge.from)} ${refKey(edge.to)}`)) continue
     connectors.push(...edgeConnector(edge, index, layout))
   }

@@ -1,4 +1,4 @@
-import type { JourneyHop, JourneySpan } from '@throughline/explorer/api'
+import type { Finding, JourneyHop, JourneySpan } from '@throughline/explorer/api'
 import { formatDuration, middle } from '../format.ts'
 import type { Capsule } from './capsules.ts'
 
@@ -85,15 +85,30 @@ export function capsuleWordings(capsule: Capsule): Wordings {
     return unique([`${head} · ${range}`, head, `×${capsule.hops.length}`])
   }
   const qos = first.qos === null ? '' : ` · QoS ${first.qos}`
-  const wait = capsule.hops.length > 1 ? waitRange(capsule.hops) : waited(first)
-  if (first.from === null) {
-    return unique([
-      `${position(first)} · publisher unknown · ${wait}`,
-      `${position(first, 24)} · publisher unknown`,
-      'publisher unknown',
-    ])
+  const inTime = capsule.hops.filter(
+    (hop) => (hop.processedMs ?? 0) <= (capsule.endMs ?? Number.POSITIVE_INFINITY),
+  )
+  const wait = inTime.length > 1 ? waitRange(inTime) : waited(inTime[0] ?? first)
+  if (capsule.brokenStart || capsule.brokenEnd) {
+    const why = breakReason(capsule)
+    const known = first.queueMs === null ? '' : ` · ${wait}`
+    return unique([`${position(first)} · ${why}${known}`, `${position(first, 24)} · ${why}`, why])
   }
   return unique([`${position(first)} · ${wait}${qos}`, `${position(first, 24)} · ${wait}`, wait])
+}
+
+const REASONS: Readonly<Partial<Record<Finding['code'], string>>> = {
+  'no-context': 'no context, publisher unknown',
+  'invalid-context': 'invalid context, publisher unknown',
+  'span-not-received': 'sender not received',
+  'not-exported-yet': 'sender not exported yet',
+  'sampled-out': 'sender sampled out',
+  'older-than-retention': 'sender older than what is kept',
+}
+
+function breakReason(capsule: Capsule): string {
+  if (!capsule.brokenStart) return 'not seen received'
+  return (capsule.reason === null ? undefined : REASONS[capsule.reason.code]) ?? 'publisher unknown'
 }
 
 function waitRange(hops: readonly JourneyHop[]): string {

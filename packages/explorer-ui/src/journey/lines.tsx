@@ -76,7 +76,8 @@ function linePath(line: Connector, fromX: number, toX: number): string {
   if (line.bent) {
     // Leaves downwards, arrives from the left: where a retry starts behind the attempt that failed.
     const reach = Math.min(60, Math.max(18, Math.abs(toX - fromX) / 2))
-    return `M${fromX - 5} ${line.fromY}C${fromX - 5} ${line.fromY + down * 16} ${toX - reach} ${line.toY + down * 8} ${toX - 1} ${line.toY}`
+    const leaveX = fromX - 2
+    return `M${leaveX} ${line.fromY}C${leaveX} ${line.fromY + down * 16} ${toX - reach} ${line.toY + down * 8} ${toX - 1} ${line.toY}`
   }
   if (Math.abs(toX - fromX) < 1.5) return `M${toX} ${line.fromY}V${line.toY}`
   const half = (line.toY - line.fromY) / 2
@@ -105,7 +106,9 @@ export function CriticalLine({
       step.kind === 'hop' ? layout.capsuleOf.get(step.hop.index) : layout.barOf.get(refKey(step.span))
     if (place === undefined || place.y < top - 8 || place.y > bottom + 8) continue
     const from = Math.max(-10, scale.x(step.startMs) - viewport.panPx)
-    const to = Math.min(width + 10, scale.x(step.endMs) - viewport.panPx)
+    // A replay is read long after the others had the message: its capsule ended with them.
+    const endMs = 'capsule' in place ? Math.min(step.endMs, place.capsule.endMs ?? step.endMs) : step.endMs
+    const to = Math.min(width + 10, scale.x(endMs) - viewport.panPx)
     // Steps of less than half a pixel say nothing, and there may be thousands.
     if (to - from < 0.5 && to - reachedX < 0.5) continue
     if (to < from) continue

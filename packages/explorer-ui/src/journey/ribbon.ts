@@ -1,4 +1,5 @@
-import type { JourneyModel } from './model.ts'
+import type { JourneySpan, SpanRole } from '@throughline/explorer/api'
+import { type JourneyModel, parentOf } from './model.ts'
 
 /** A piece of the ribbon: at work (in a service's colour), in a queue, or neither. Shares of the whole, 0 to 1. */
 export interface RibbonPiece {
@@ -8,45 +9,99 @@ export interface RibbonPiece {
   readonly to: number
 }
 
-type Mark = { readonly ms: number; readonly opens: boolean; readonly service: number | null }
+/** Roles in which a span works itself while none of its children runs; the others wait for somebody's answer. */
+const WORKING: ReadonlySet<SpanRole> = new Set([
+  'create',
+  'process',
+  'server',
+  'internal',
+] satisfies SpanRole[])
 
-/** What the time of a journey went into, in order; to scale, but for pieces too thin to be seen. */
+interface Mark {
+  readonly ms: number
+  readonly opens: boolean
+  /** Null: a message on its way through a broker. */
+  readonly span: JourneySpan | null
+}
+
+/**
+ * What the time of a journey went into, in order, by the rule of its totals: work while a span is at it and none
+ * of its children is, else queue while a message is on its way through a broker, else wait. To scale, but for
+ * pieces too thin to be seen.
+ */
 export function ribbonPieces(model: JourneyModel): readonly RibbonPiece[] {
   const lengthMs = model.endMs - model.startMs
   if (lengthMs <= 0) return []
-  const marks: Mark[] = []
-  for (const span of model.journey.spans) {
-    const service = model.serviceIndex.get(span.service) ?? 0
-    marks.push({ ms: span.startMs, opens: true, service })
-    marks.push({ ms: span.startMs + span.durationMs, opens: false, service })
-  }
-  for (const hop of model.journey.hops) {
-    if (hop.kind !== 'message' || hop.sentMs === null || hop.processedMs === null) continue
-    if (hop.processedMs <= hop.sentMs) continue
-    marks.push(
-      { ms: hop.sentMs, opens: true, service: null },
-      { ms: hop.processedMs, opens: false, service: null },
-    )
-  }
-  marks.sort((a, b) => a.ms - b.ms)
+  const marks = marksOf(model)
   const pieces: RibbonPiece[] = []
-  const running: number[] = []
+  const crew = workers(model)
   let queued = 0
   for (const [index, mark] of marks.entries()) {
-    if (mark.service === null) queued += mark.opens ? 1 : -1
-    else if (mark.opens) running.push(mark.service)
-    else running.splice(running.lastIndexOf(mark.service), 1)
+    if (mark.span === null) queued += mark.opens ? 1 : -1
+    else crew.change(mark.span, mark.opens)
     const nextMs = marks[index + 1]?.ms ?? mark.ms
     if (nextMs <= mark.ms) continue
-    const kind = running.length > 0 ? 'work' : queued > 0 ? 'queue' : 'wait'
+    const worker = crew.latest()
     join(pieces, {
-      kind,
-      serviceIndex: kind === 'work' ? (running.at(-1) ?? 0) : 0,
+      kind: worker !== null ? 'work' : queued > 0 ? 'queue' : 'wait',
+      serviceIndex: worker === null ? 0 : (model.serviceIndex.get(worker.service) ?? 0),
       from: (mark.ms - model.startMs) / lengthMs,
       to: (nextMs - model.startMs) / lengthMs,
     })
   }
   return pieces.length > MAX_PIECES ? bucket(pieces) : widen(pieces)
+}
+
+function marksOf(model: JourneyModel): readonly Mark[] {
+  const marks: Mark[] = []
+  for (const span of model.journey.spans) {
+    if (span.durationMs <= 0) continue
+    marks.push({ ms: span.startMs, opens: true, span })
+    marks.push({ ms: span.startMs + span.durationMs, opens: false, span })
+  }
+  for (const { kind, transport, sentMs, processedMs } of model.journey.hops) {
+    if (kind !== 'message' || transport === 'http' || sentMs === null || processedMs === null) continue
+    if (processedMs > sentMs) {
+      marks.push({ ms: sentMs, opens: true, span: null }, { ms: processedMs, opens: false, span: null })
+    }
+  }
+  return marks.sort((a, b) => a.ms - b.ms)
+}
+
+/** Keeps account of the spans that are at work themselves at a moment. */
+function workers(model: JourneyModel) {
+  const running = new Set<JourneySpan>()
+  const below = new Map<JourneySpan, number>()
+  const working = new Set<JourneySpan>()
+  // In the order in which they began; those that have stopped since are dropped when they come to the top.
+  const began: JourneySpan[] = []
+  const review = (span: JourneySpan): void => {
+    const works = running.has(span) && WORKING.has(span.role) && (below.get(span) ?? 0) === 0
+    if (!works) working.delete(span)
+    else if (!working.has(span)) {
+      working.add(span)
+      began.push(span)
+    }
+  }
+  return {
+    change(span: JourneySpan, opens: boolean): void {
+      if (opens) running.add(span)
+      else running.delete(span)
+      review(span)
+      const parent = parentOf(model, span)
+      if (parent === null) return
+      below.set(parent, (below.get(parent) ?? 0) + (opens ? 1 : -1))
+      review(parent)
+    },
+    /** The one that began to work last; null when none is at work. */
+    latest(): JourneySpan | null {
+      for (let last = began.at(-1); last !== undefined; last = began.at(-1)) {
+        if (working.has(last)) return last
+        began.pop()
+      }
+      return null
+    },
+  }
 }
 
 /** Pieces shorter than this join what stands before them. */

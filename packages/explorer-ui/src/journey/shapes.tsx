@@ -131,7 +131,7 @@ export const CapsuleElement = memo(function CapsuleElement({
   const name =
     hop === undefined
       ? what
-      : `${what}${capsule.kind === 'bundle' ? '' : `${position(hop)}, ${waited(hop)}`}${capsule.reason === null ? '' : `: ${capsule.reason}`}`
+      : `${what}${capsule.kind === 'bundle' ? '' : `${position(hop)}, ${waited(hop)}`}${capsule.reason === null ? '' : `: ${capsule.reason.title}`}`
   return (
     // biome-ignore lint/a11y/useSemanticElements: HTML buttons cannot stand in a drawing
     <g

@@ -1,4 +1,5 @@
 import type { JourneySpan } from '@throughline/explorer/api'
+import type { CriticalStep } from './critical.ts'
 import { type JourneyModel, refKey } from './model.ts'
 
 export type Selection =
@@ -78,21 +79,25 @@ export function nextHop(model: JourneyModel, selection: Selection, step: 1 | -1)
   return hops[next]?.index ?? null
 }
 
-/** The selection before or after the present one on the critical path. */
+/** The selection before or after the present one on the critical path, each span and message once. */
 export function nextCritical(model: JourneyModel, selection: Selection, step: 1 | -1): Selection {
-  const { critical } = model
-  const at = critical.findIndex((part) => {
-    if (part.kind === 'hop') return selection?.kind === 'hop' && selection.index === part.hop.index
-    return selection?.kind === 'span' && selection.key === refKey(part.span)
-  })
-  const last = critical.findLastIndex((part) => {
-    return part.kind === 'span' && selection?.kind === 'span' && selection.key === refKey(part.span)
-  })
-  const from = step > 0 ? Math.max(at, last) : at
-  const index = at < 0 ? (step > 0 ? 0 : critical.length - 1) : from + step
-  const part = critical[Math.min(critical.length - 1, Math.max(0, index))]
-  if (part === undefined) return selection
+  const path = new Map<string, Exclude<Selection, null>>()
+  for (const part of model.critical) {
+    const stop = stopOf(part)
+    if (!path.has(nameOf(stop))) path.set(nameOf(stop), stop)
+  }
+  const stops = [...path.values()]
+  const at = selection === null ? -1 : [...path.keys()].indexOf(nameOf(selection))
+  const index = at < 0 ? (step > 0 ? 0 : stops.length - 1) : at + step
+  return stops[Math.min(stops.length - 1, Math.max(0, index))] ?? selection
+}
+
+function stopOf(part: CriticalStep): Exclude<Selection, null> {
   return part.kind === 'hop'
     ? { kind: 'hop', index: part.hop.index }
     : { kind: 'span', key: refKey(part.span), span: part.span }
+}
+
+function nameOf(selection: Exclude<Selection, null>): string {
+  return selection.kind === 'hop' ? `hop ${selection.index}` : selection.key
 }

@@ -19,29 +19,7 @@ export interface TreeRow {
  * @param collapsed keys of spans whose children are hidden
  */
 export function treeRows(model: JourneyModel, collapsed: ReadonlySet<string>): readonly TreeRow[] {
-  const causeOf = new Map<string, string>()
-  for (const edge of model.journey.edges) {
-    const to = refKey(edge.to)
-    if (!causeOf.has(to) && model.spans.has(refKey(edge.from))) causeOf.set(to, refKey(edge.from))
-  }
-  const below = new Map<string, JourneySpan[]>()
-  const roots: JourneySpan[] = []
-  const linked = new Set<string>()
-  const upward = new Map<string, string>()
-  for (const span of model.journey.spans) {
-    const key = refKey(span)
-    const parent = parentOf(model, span)
-    const cause = parent === null ? causeOf.get(key) : refKey(parent)
-    if (cause === undefined || cause === key || closesCycle(upward, key, cause)) {
-      roots.push(span)
-      continue
-    }
-    if (parent === null) linked.add(key)
-    upward.set(key, cause)
-    const siblings = below.get(cause)
-    if (siblings === undefined) below.set(cause, [span])
-    else siblings.push(span)
-  }
+  const { roots, below, linked } = treeOf(model)
   const rows: TreeRow[] = []
   // A stack, not recursion: a chain of thousands of spans is a legal trace.
   const stack = roots.toReversed().map((span) => ({ span, depth: 0 }))
@@ -64,9 +42,56 @@ export function treeRows(model: JourneyModel, collapsed: ReadonlySet<string>): r
   return rows
 }
 
-function closesCycle(upward: ReadonlyMap<string, string>, key: string, cause: string): boolean {
-  for (let at: string | undefined = cause; at !== undefined; at = upward.get(at)) {
-    if (at === key) return true
+interface Tree {
+  readonly roots: readonly JourneySpan[]
+  readonly below: ReadonlyMap<string, readonly JourneySpan[]>
+  readonly linked: ReadonlySet<string>
+}
+
+function treeOf(model: JourneyModel): Tree {
+  const { spans, edges } = model.journey
+  const linkCause = new Map<string, string>()
+  for (const edge of edges) {
+    const to = refKey(edge.to)
+    if (!linkCause.has(to) && model.spans.has(refKey(edge.from))) linkCause.set(to, refKey(edge.from))
   }
-  return false
+  const linked = new Set<string>()
+  const causeOf = new Map<string, string>()
+  for (const span of spans) {
+    const key = refKey(span)
+    const parent = parentOf(model, span)
+    const cause = parent === null ? linkCause.get(key) : refKey(parent)
+    if (cause === undefined || cause === key) continue
+    if (parent === null) linked.add(key)
+    causeOf.set(key, cause)
+  }
+  for (const key of cycleBreakers(spans, causeOf)) causeOf.delete(key)
+  const roots: JourneySpan[] = []
+  const below = new Map<string, JourneySpan[]>()
+  for (const span of spans) {
+    const cause = causeOf.get(refKey(span))
+    const siblings = cause === undefined ? roots : (below.get(cause) ?? [])
+    siblings.push(span)
+    if (cause !== undefined) below.set(cause, siblings)
+  }
+  return { roots, below, linked }
+}
+
+/** Of each cycle the span at which it is cut. Every span is walked over once, however long the chains are. */
+function cycleBreakers(
+  spans: readonly JourneySpan[],
+  causeOf: ReadonlyMap<string, string>,
+): readonly string[] {
+  const walkOf = new Map<string, number>()
+  const breakers: string[] = []
+  for (const [walk, span] of spans.entries()) {
+    let at: string | undefined = refKey(span)
+    while (at !== undefined && !walkOf.has(at)) {
+      walkOf.set(at, walk)
+      at = causeOf.get(at)
+    }
+    // Met a span of this same walk: the way up leads back to where it came from.
+    if (at !== undefined && walkOf.get(at) === walk) breakers.push(at)
+  }
+  return breakers
 }

@@ -1,5 +1,5 @@
 import { useCallback, useMemo } from 'react'
-import { navigate, useAddress } from '../route.ts'
+import { navigate, useAddress } from '../navigate.ts'
 import type { JourneyModel } from './model.ts'
 import { formatState, parseState, type Selection, selectionOf, spanParam, type ViewState } from './state.ts'
 

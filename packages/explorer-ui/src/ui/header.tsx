@@ -1,5 +1,6 @@
 import { type ReactNode, useEffect, useRef, useState } from 'react'
-import { navigate, searchPath } from '../route.ts'
+import { navigate } from '../navigate.ts'
+import { searchPath } from '../route.ts'
 import { chooseTheme, readTheme, type Theme } from '../theme.ts'
 import { isTyping } from './keys.ts'
 import { Link } from './link.tsx'

@@ -1,5 +1,5 @@
 import type { MouseEvent, ReactNode } from 'react'
-import { navigate } from '../route.ts'
+import { navigate } from '../navigate.ts'
 
 /** A link within the page: a real address (new tab, copy link), followed without a reload. */
 export function Link({

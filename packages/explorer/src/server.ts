@@ -30,6 +30,8 @@ export function explorerServer(options: ServerOptions): FastifyInstance {
     requestTimeout: 30_000,
     routerOptions: { maxParamLength: 1_024 },
     forceCloseConnections: true,
+    frameworkErrors: (error, _request, reply) =>
+      sendProblem(reply.headers(securityHeaders), error.statusCode ?? 400, 'TL_BAD_REQUEST', error.message),
   })
   const allows = bearerCheck(token)
 

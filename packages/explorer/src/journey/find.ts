@@ -39,20 +39,23 @@ export function findJourney(store: SpanStore, id: string, source: string | null 
 
 /**
  * Journeys that a query finds: by id (event, trace, span), by exact value of what is indexed, `name=value` for
- * any attribute, and by text anywhere in the newest spans.
+ * any attribute; where none of these finds any, by text anywhere in the newest spans.
  */
 export function searchJourneys(store: SpanStore, query: string, limit: number): JourneyList {
   const found = new Map<string, JourneySummary>()
   const traceIds = new Set<string>()
-  for (const traceId of tracesOf(store, query, limit)) {
-    if (traceIds.has(traceId)) continue
-    traceIds.add(traceId)
-    for (const key of keysOfTrace(store, traceId)) {
-      const journey = journeyOfKey(store, key)
-      if (journey && matchesOwn(journey, query))
+  for (const tracesOf of [exactTraces, textTraces]) {
+    for (const traceId of tracesOf(store, query, limit)) {
+      if (traceIds.has(traceId)) continue
+      traceIds.add(traceId)
+      for (const key of keysOfTrace(store, traceId)) {
+        const journey = journeyOfKey(store, key)
+        if (!journey || !matchesOwn(journey, query)) continue
         found.set(`${journey.id} ${journey.event?.source}`, summaryOf(journey))
-      if (found.size >= limit) return { journeys: [...found.values()], next: null }
+        if (found.size >= limit) return { journeys: [...found.values()], next: null }
+      }
     }
+    if (found.size > 0) break
   }
   return { journeys: [...found.values()], next: null }
 }
@@ -63,7 +66,7 @@ function matchesOwn(journey: Journey, query: string): boolean {
   return !named || journey.event?.id === query
 }
 
-function* tracesOf(store: SpanStore, query: string, limit: number): Generator<string> {
+function* exactTraces(store: SpanStore, query: string, limit: number): Generator<string> {
   const lower = query.toLowerCase()
   if (isTraceId(query) && store.trace(lower)) yield lower
   if (isSpanId(query)) yield* store.bySpan(lower, null, limit).map(({ span }) => span.traceId)
@@ -81,8 +84,10 @@ function* tracesOf(store: SpanStore, query: string, limit: number): Generator<st
       limit,
     )
   }
-  yield* store.scan(query, null, maxScannedSpans, limit)
 }
+
+const textTraces = (store: SpanStore, query: string, limit: number): string[] =>
+  store.scan(query, null, maxScannedSpans, limit)
 
 function pairOf(query: string): TermQuery | null {
   const match = /^([A-Za-z_][\w.:/-]*)=(.*)$/s.exec(query)

@@ -1,0 +1,248 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Journey } from '../../src/api/schema.ts'
+import { message, type SpanSpec, zeroUnixMs } from '../otlp-json.ts'
+import { journeyIn, storeOf } from '../temporary.ts'
+
+const hopsOf = (journey: Journey) => journey.hops.map(({ kind, from, to }) => `${kind} ${from} → ${to}`)
+const sentAt = (ms: number, source = 'header') => ({
+  'throughline.sent_at': (zeroUnixMs + ms) * 1_000,
+  'throughline.sent_at_source': source,
+  'throughline.missing_context': true,
+})
+
+test('several consumers of one message are several hops', (context) => {
+  const store = storeOf(context, [
+    message('send', 'kafka', 'orders', { service: 'shop', trace: '1', id: '1' }),
+    message('process', 'kafka', 'orders', { service: 'pay', trace: '1', id: '2', parent: '1', at: 5 }),
+    message('process', 'kafka', 'orders', {
+      service: 'stock',
+      trace: '2',
+      id: '3',
+      at: 9,
+      links: [{ trace: '1', id: '1' }],
+    }),
+  ])
+  assert.deepEqual(hopsOf(journeyIn(store, { trace: '1' })), ['message shop → pay', 'message shop → stock'])
+})
+
+test('without the span of the send its start is that of the header, else of the broker', (context) => {
+  for (const source of ['header', 'broker'] as const) {
+    const store = storeOf(context, [
+      message('process', 'kafka', 'orders', {
+        service: 'pay',
+        trace: '1',
+        id: '1',
+        at: 50,
+        attributes: sentAt(20, source),
+      }),
+    ])
+    const journey = journeyIn(store, { trace: '1' })
+    const [hop] = journey.hops
+    assert.deepEqual([hop?.from, hop?.queueSource, hop?.queueMs, hop?.sentMs], [null, source, 30, 0])
+    assert.equal(journey.totals.durationMs, 31)
+    assert.equal(journey.totals.queueMs, 30)
+  }
+})
+
+test('a time of sending that nobody can believe is left out', (context) => {
+  const attributes = { ...sentAt(0), 'throughline.sent_at': 1 }
+  const store = storeOf(context, [message('process', 'kafka', 'orders', { trace: '1', id: '1', attributes })])
+  const journey = journeyIn(store, { trace: '1' })
+  assert.equal(journey.hops[0]?.queueMs, null)
+  assert.equal(journey.totals.durationMs, 1)
+})
+
+test('a message that an HTTP server takes is a hop, with and without a process span below it', (context) => {
+  const attributes = { 'http.request.method': 'POST', 'url.path': '/events' }
+  const send = message('send', 'http', '/events', { service: 'station', trace: '1', id: '1', ms: 9 })
+  const client: SpanSpec = {
+    service: 'station',
+    trace: '1',
+    id: '2',
+    parent: '1',
+    kind: 'CLIENT',
+    at: 1,
+    ms: 7,
+    attributes,
+  }
+  const server: SpanSpec = {
+    service: 'webhook',
+    trace: '1',
+    id: '3',
+    parent: '2',
+    kind: 'SERVER',
+    at: 2,
+    ms: 5,
+    attributes,
+  }
+  const process = message('process', 'http', '/events', {
+    service: 'webhook',
+    trace: '1',
+    id: '4',
+    parent: '3',
+    at: 3,
+    links: [{ trace: '1', id: '1' }],
+  })
+  for (const [spans, at] of [
+    [[send, client, server], 2],
+    [[send, client, server, process], 3],
+  ] as const) {
+    const journey = journeyIn(storeOf(context, spans), { trace: '1' })
+    assert.deepEqual(hopsOf(journey), ['message station → webhook'])
+    assert.equal(journey.hops[0]?.processedMs, at)
+  }
+})
+
+test('the link to where an event was created is no hop', (context) => {
+  const store = storeOf(context, [
+    message('send', 'kafka', 'a', { service: 'one', trace: '1', id: '1' }),
+    message('process', 'kafka', 'a', { service: 'two', trace: '1', id: '2', parent: '1', at: 2 }),
+    message('send', 'kafka', 'a', { service: 'two', trace: '1', id: '3', parent: '2', at: 2.1 }),
+    message('process', 'kafka', 'a', {
+      service: 'three',
+      trace: '2',
+      id: '4',
+      at: 5,
+      event: 'e',
+      links: [
+        { trace: '1', id: '3' },
+        { trace: '1', id: '1', attributes: { origin: true } },
+      ],
+    }),
+  ])
+  assert.deepEqual(hopsOf(journeyIn(store, { event: 'e' })), ['message one → two', 'message two → three'])
+})
+
+test('with create spans the hop begins with the send that links to them', (context) => {
+  const store = storeOf(context, [
+    {
+      service: 'shop',
+      trace: '1',
+      id: '1',
+      kind: 'PRODUCER',
+      name: 'create orders',
+      attributes: {
+        'messaging.system': 'kafka',
+        'messaging.operation.type': 'create',
+        'messaging.destination.name': 'orders',
+      },
+    },
+    message('send', 'kafka', 'orders', {
+      service: 'shop',
+      trace: '2',
+      id: '2',
+      kind: 'CLIENT',
+      at: 3,
+      links: [{ trace: '1', id: '1' }],
+    }),
+    message('process', 'kafka', 'orders', { service: 'pay', trace: '1', id: '3', parent: '1', at: 10 }),
+  ])
+  const journey = journeyIn(store, { trace: '1' })
+  assert.deepEqual(hopsOf(journey), ['message shop → pay'])
+  assert.equal(journey.hops[0]?.queueMs, 7)
+})
+
+test('calls are hops to who answered, or to the host and path where nobody was seen', (context) => {
+  const attributes = {
+    'http.request.method': 'GET',
+    'url.full': 'http://user:secret@api.example:8080/v1/rates?x=1',
+  }
+  const store = storeOf(context, [
+    { service: 'pay', trace: '1', id: '1' },
+    { service: 'pay', trace: '1', id: '2', parent: '1', kind: 'CLIENT', attributes },
+    {
+      service: 'pay',
+      trace: '1',
+      id: '3',
+      parent: '1',
+      kind: 'CLIENT',
+      at: 2,
+      attributes: { 'db.system.name': 'postgresql', 'server.address': 'db' },
+    },
+    {
+      service: 'pay',
+      trace: '1',
+      id: '4',
+      parent: '1',
+      kind: 'CLIENT',
+      at: 3,
+      attributes: { 'http.method': 'GET', 'http.url': 'http://rates/x' },
+    },
+    {
+      service: 'rates',
+      trace: '1',
+      id: '5',
+      parent: '4',
+      kind: 'SERVER',
+      at: 3.2,
+      attributes: { 'http.method': 'GET', 'http.target': '/x?y=1' },
+    },
+  ])
+  const { hops } = journeyIn(store, { trace: '1' })
+  assert.deepEqual(
+    hops.map(({ kind, to, destination }) => [kind, to, destination]),
+    [
+      ['call', null, 'api.example:8080/v1/rates'],
+      ['call', 'rates', '/x'],
+    ],
+  )
+})
+
+test('a failed attempt that a later one made good is no error of the hop', (context) => {
+  const attempt = (id: string, at: number, n: number, error?: string): SpanSpec =>
+    message('process', 'mqtt', 't', {
+      service: 'pay',
+      trace: '1',
+      id,
+      parent: '1',
+      at,
+      attributes: n > 1 ? { 'throughline.attempt': n } : {},
+      ...(error ? { error } : {}),
+    })
+  const send = message('send', 'mqtt', 't', { service: 'shop', trace: '1', id: '1' })
+  const good = journeyIn(storeOf(context, [send, attempt('2', 2, 1, 'no'), attempt('3', 9, 2)]), {
+    trace: '1',
+  })
+  assert.deepEqual(
+    good.hops.map(({ attempts, error, queueMs }) => ({ attempts, error, queueMs })),
+    [{ attempts: 2, error: false, queueMs: 2 }],
+  )
+  const bad = journeyIn(storeOf(context, [send, attempt('2', 2, 1, 'no'), attempt('3', 9, 2, 'no')]), {
+    trace: '1',
+  })
+  assert.deepEqual(
+    bad.hops.map(({ attempts, error }) => ({ attempts, error })),
+    [{ attempts: 2, error: true }],
+  )
+})
+
+test('time that nobody works and nothing is under way is wait', (context) => {
+  const store = storeOf(context, [
+    message('send', 'kafka', 'orders', { service: 'shop', trace: '1', id: '1', ms: 2 }),
+    message('process', 'kafka', 'orders', {
+      service: 'pay',
+      trace: '1',
+      id: '2',
+      parent: '1',
+      at: 10,
+      ms: 20,
+    }),
+    {
+      service: 'pay',
+      trace: '1',
+      id: '3',
+      parent: '2',
+      kind: 'CLIENT',
+      at: 15,
+      ms: 10,
+      attributes: { 'url.full': 'http://bank/' },
+    },
+  ])
+  const { totals, spans } = journeyIn(store, { trace: '1' })
+  assert.deepEqual(totals, { durationMs: 30, workMs: 10, queueMs: 10, waitMs: 10 })
+  assert.deepEqual(
+    spans.map(({ selfMs }) => selfMs),
+    [2, 10, 10],
+  )
+})

@@ -193,6 +193,18 @@ test('a client that sends far more than allowed still hears the answer', async (
   }
 })
 
+test('a client that has been answered may go on sending for a while: its connection is not reset', async (t) => {
+  const { port } = await received(t, { maxBodyBytes: 1000 })
+  const client = rawClient(port)
+  client.send('POST /events HTTP/1.1\r\nhost: x\r\ncontent-length: 3000000\r\n\r\n')
+  await eventually(() => assert.deepEqual(client.statuses(), [413]))
+  const sent = await new Promise((resolve) =>
+    client.socket.write(Buffer.alloc(3_000_000), (error) => resolve(error ?? 'all')),
+  )
+  assert.equal(sent, 'all')
+  await client.closed
+})
+
 test('a client that asks before it sends is told to go on, or spared the sending', async (t) => {
   const { port, delivery, subscriber } = await received(t, { maxBodyBytes: 10 })
   const head = (length: number) =>

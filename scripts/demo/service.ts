@@ -8,6 +8,8 @@ export interface ServiceSpec {
   readonly args: readonly string[]
   readonly env: NodeJS.ProcessEnv
   readonly cwd: string
+  /** Given every line of its stdout. */
+  onLine?(line: string): void
   /** Whether it does its work now; asked again until it does. A line it printed, or an answer from its port. */
   isReady(service: Service): boolean | Promise<boolean>
 }
@@ -17,13 +19,10 @@ export interface Service {
   readonly pid: number
   /** What it printed last, oldest first. */
   readonly lastLines: readonly string[]
-  /** Every line of its stdout, from now on. */
-  onLine(listener: (line: string) => void): void
   /** Resolves when it has ended, by itself or not. */
   readonly exited: Promise<ServiceEnd>
   /** Ends it by SIGTERM, after `graceMs` by SIGKILL, and resolves when it is gone. */
   stop(graceMs?: number): Promise<void>
-  kill(): void
 }
 
 export interface ServiceEnd {
@@ -45,11 +44,10 @@ const keptLines = 20
  * @param log Given each line that it prints.
  */
 export function startService(spec: ServiceSpec, log: (line: string) => void): Service {
-  const { name, args, env, cwd } = spec
+  const { name, args, env, cwd, onLine } = spec
   const stdio = ['ignore', 'pipe', 'pipe'] as const
   const child = spawn(process.execPath, args, { cwd, env, detached: true, stdio: [...stdio] })
   const lastLines: string[] = []
-  const listeners: ((line: string) => void)[] = []
   const keep = (line: string) => {
     lastLines.push(line)
     if (lastLines.length > keptLines) lastLines.shift()
@@ -59,7 +57,7 @@ export function startService(spec: ServiceSpec, log: (line: string) => void): Se
     if (stream === null) continue
     createInterface({ input: stream }).on('line', (line) => {
       keep(line)
-      if (stream === child.stdout) for (const listener of listeners) listener(line)
+      if (stream === child.stdout) onLine?.(line)
     })
   }
   const exited = new Promise<ServiceEnd>((resolve) => {
@@ -77,10 +75,8 @@ export function startService(spec: ServiceSpec, log: (line: string) => void): Se
     name,
     pid: child.pid ?? 0,
     lastLines,
-    onLine: (listener) => void listeners.push(listener),
     exited,
     stop: (graceMs = 10_000) => stop(child, exited, graceMs),
-    kill: () => void child.kill('SIGKILL'),
   }
 }
 

@@ -1,0 +1,46 @@
+// A device: takes readings from MQTT and shows each of them to an HTTP service.
+import { parseArgs } from 'node:util'
+import { mqtt } from '@throughline/mqtt'
+import { ended } from './end.ts'
+import { shutdownTelemetry } from './telemetry.ts'
+
+const { values } = parseArgs({
+  options: {
+    'echo-url': { type: 'string', default: process.env.ECHO_URL ?? 'http://127.0.0.1:8082/echo' },
+    /** Prints the id of each reading that was handled. */
+    'print-ids': { type: 'boolean', default: false },
+  },
+})
+
+const edge = mqtt({
+  url: process.env.MQTT_URL ?? 'mqtt://127.0.0.1:1883',
+  // The same after a restart: the broker keeps what arrives in between.
+  clientId: process.env.MQTT_CLIENT_ID ?? 'sensors-device',
+})
+const subscription = await edge.subscribe(
+  {
+    topics: ['sensors/+/reading'],
+    qos: 1,
+    template: 'sensors/{id}/reading',
+    onProblem(problem) {
+      if ('error' in problem) console.error(`device: ${problem.kind}: ${problem.error.message}`)
+    },
+  },
+  async (event, { signal }) => {
+    const response = await fetch(values['echo-url'], {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(event.data),
+      signal,
+    })
+    await response.arrayBuffer()
+    // The reading stays unacknowledged and is tried again.
+    if (!response.ok) throw new Error(`the echo service answered ${response.status}`)
+    if (values['print-ids']) console.log(event.id)
+  },
+)
+console.error('device: subscribed to sensors/+/reading')
+
+await Promise.race([ended(), subscription.closed])
+await edge.close()
+await shutdownTelemetry()

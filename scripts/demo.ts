@@ -1,0 +1,240 @@
+import { rmSync } from 'node:fs'
+import { constants } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { type Journey, renderJourneyText } from '@throughline/explorer'
+import { setUp } from './bootstrap.mjs'
+import { areFree, freePorts } from './brokers/ports.ts'
+import { type Brokers, runFolder, startBrokers } from './brokers/set.ts'
+import { createTopics } from './brokers/topics.ts'
+import { createFleet, type Fleet } from './demo/fleet.ts'
+import { awaitJourney, demoJson, missingFrom } from './demo/journey.ts'
+import { type DemoOptions, DemoUsageError, help, parseOptions } from './demo/options.ts'
+import { createReport, type Report } from './demo/report.ts'
+import { type Addresses, serviceSpecs, urlsOf } from './demo/services.ts'
+
+const pagePort = 4319
+const topics = [{ name: 'sensor-readings', partitions: 3 }, { name: 'sensor-readings.dead' }]
+
+/**
+ * The demo: brokers, explorer and the services of examples/sensors, until it is told to end. Resolves to its exit code,
+ * after ending all that it started.
+ */
+export async function demo(args: readonly string[]): Promise<number> {
+  let options: DemoOptions
+  try {
+    options = parseOptions(args)
+  } catch (error) {
+    if (!(error instanceof DemoUsageError)) throw error
+    process.stderr.write(`throughline: ${error.message}\nthroughline demo --help says more\n`)
+    return 2
+  }
+  if (options.help) {
+    process.stdout.write(help)
+    return 0
+  }
+  const told = untilTold()
+  const startedAt = performance.now()
+  if (!(await setUp('demo', args))) return 1
+  return run({
+    options,
+    told,
+    startedAt,
+    report: createReport(options.json ? process.stderr : process.stdout),
+  })
+}
+
+interface Run {
+  readonly options: DemoOptions
+  /** Resolves with the signal that asks for the end. */
+  readonly told: Promise<NodeJS.Signals>
+  readonly startedAt: number
+  readonly report: Report
+}
+
+/** Started by a run, ended with it. */
+interface Started {
+  readonly fleet: Fleet
+  readonly addresses: Addresses
+  readonly counts: { posted: number; handled: number }
+  /** The id of the first reading that was answered. */
+  readonly firstId: Promise<string>
+}
+
+async function run({ options, told, startedAt, report }: Run): Promise<number> {
+  const fleet = createFleet((name, line) => {
+    if (options.logs) report.line(`    ${name.padEnd(9)} ${line}`)
+  })
+  const over = new AbortController()
+  const onceDir = options.once ? runFolder(`demo-${process.pid}`) : undefined
+  const explorerDir = join(onceDir ?? runFolder('demo'), 'explorer')
+  const ports: number[] = []
+  let brokers: Brokers | undefined
+  const play = async (): Promise<number> => {
+    report.line('demo')
+    const startingBrokers = report.step(
+      'brokers',
+      () => startBrokers({ kafka: true, mosquitto: true, dir: runFolder('demo'), keepData: true }),
+      ({ kafka, mqtt }) => `Kafka ${kafka?.bootstrap}, Mosquitto ${mqtt?.url}`,
+    )
+    // Also where something else fails first, they are to be ended.
+    startingBrokers.then(
+      (value) => {
+        brokers = value
+      },
+      () => {},
+    )
+    const started = await start({ options, report, fleet, explorerDir, ports, startingBrokers })
+    report.line(`  running after ${((performance.now() - startedAt) / 1000).toFixed(1)} s\n`)
+    return follow(started, options, report, over.signal)
+  }
+  const playing = play()
+  const signalled = told.then((signal) => {
+    report.line(`${signal === 'SIGINT' ? 'interrupted' : signal}: ending what was started`)
+    return options.once ? 128 + constants.signals[signal] : 0
+  })
+  let exitCode = 1
+  try {
+    exitCode = await Promise.race([playing, fleet.broken, signalled])
+  } catch (error) {
+    report.line(`throughline: ${error instanceof Error ? error.message : error}`)
+    if (process.env.THROUGHLINE_DEBUG && error instanceof Error) report.line(error.stack)
+  }
+  over.abort()
+  // What was beginning to start comes to its end before the end of all.
+  await fleet.stop()
+  await playing.catch(() => {})
+  await brokers?.stop()
+  if (onceDir !== undefined) rmSync(onceDir, { recursive: true, force: true })
+  if (await areFree(ports)) return exitCode
+  report.line(`throughline: a port of ${ports.join(', ')} is still in use`)
+  return exitCode || 1
+}
+
+interface Starting {
+  readonly options: DemoOptions
+  readonly report: Report
+  readonly fleet: Fleet
+  readonly explorerDir: string
+  /** Filled with those that the run takes. */
+  readonly ports: number[]
+  readonly startingBrokers: Promise<Brokers>
+}
+
+async function start(starting: Starting): Promise<Started> {
+  const { options, report, fleet, explorerDir, ports } = starting
+  const [
+    otlpPort = 0,
+    webhookPort = 0,
+    echoPort = 0,
+    webhookAdminPort = 0,
+    forwarderAdminPort = 0,
+    free = 0,
+  ] = await freePorts(6)
+  const explorerPort = options.port ?? ((await areFree([pagePort])) ? pagePort : free)
+  ports.push(explorerPort, otlpPort, webhookPort, echoPort, webhookAdminPort, forwarderAdminPort)
+  const own = { explorerPort, otlpPort, webhookPort, echoPort, webhookAdminPort, forwarderAdminPort }
+  const settings = { explorerDir, rate: options.rate, silent: options['without-exporter'] }
+
+  const early = serviceSpecs({ ...settings, addresses: { ...own, kafkaBrokers: '', mqttUrl: '' } })
+  const explorer = report.step(
+    'explorer',
+    () => fleet.start(early.explorer),
+    () => `http://127.0.0.1:${explorerPort}`,
+  )
+  const [brokers] = await Promise.all([starting.startingBrokers, explorer])
+  const addresses = { ...own, kafkaBrokers: brokers.kafka?.bootstrap ?? '', mqttUrl: brokers.mqtt?.url ?? '' }
+  const specs = serviceSpecs({ ...settings, addresses })
+  await report.step(
+    'topics',
+    () => createTopics(addresses.kafkaBrokers, topics),
+    () => topics.map(({ name }) => name).join(', '),
+  )
+  const counts = { posted: 0, handled: 0 }
+  const first = Promise.withResolvers<string>()
+  const posted = (id: string) => {
+    counts.posted++
+    first.resolve(id)
+  }
+  const handled = () => {
+    counts.handled++
+  }
+  const services = [specs.echo, { ...specs.device, onLine: handled }, specs.forwarder, specs.webhook]
+  await report.step(
+    'services',
+    () => Promise.all(services.map((spec) => fleet.start(spec))),
+    (all) => all.map(({ name }) => name).join(', '),
+  )
+  const publishers = [{ ...specs.station, onLine: posted }, specs.legacy]
+  await report.step(
+    'publishers',
+    () => Promise.all(publishers.map((spec) => fleet.start(spec))),
+    () => `station (${options.rate} readings a second), legacy (one in ten, without any context)`,
+  )
+  return { fleet, addresses, counts, firstId: first.promise }
+}
+
+/** Prints the first journey, and goes on where that was not all that was asked for. */
+async function follow(
+  started: Started,
+  options: DemoOptions,
+  report: Report,
+  over: AbortSignal,
+): Promise<number> {
+  const { addresses, firstId } = started
+  const urls = urlsOf(addresses)
+  const waitMs = options.wait * 1000
+  report.line(`page         ${urls.explorer}`)
+  report.line(`post your own: ${curl(urls.webhook)}\n`)
+  const eventId = await Promise.race([firstId, pause(waitMs, null, { signal: over })])
+  if (eventId === null) {
+    report.line(`throughline: no reading was answered within ${options.wait} s`)
+    return 1
+  }
+  const journey = await awaitJourney(urls.explorer, eventId, waitMs, over)
+  const missing = missingFrom(journey)
+  show(journey, eventId, options, report)
+  if (missing.length > 0) report.line(`throughline: missing after ${options.wait} s: ${missing.join('; ')}`)
+  if (options.once) return missing.length === 0 ? 0 : 1
+  report.line()
+  for (;;) {
+    await pause(1000, undefined, { signal: over })
+    const { posted, handled } = started.counts
+    report.status(
+      `${posted} readings posted · ${handled} handled by the device · ${urls.explorer} · Ctrl-C ends`,
+    )
+  }
+}
+
+function show(journey: Journey | null, eventId: string, { json }: DemoOptions, report: Report): void {
+  const text =
+    journey === null ? `the explorer knows nothing of reading ${eventId}` : renderJourneyText(journey)
+  report.line(text)
+  if (json) process.stdout.write(`${JSON.stringify(demoJson(eventId, journey))}\n`)
+}
+
+function curl(webhookUrl: string): string {
+  const event = {
+    specversion: '1.0',
+    id: 'mine-1',
+    source: '/curl',
+    type: 'com.example.sensor.reading',
+    subject: 'sensor-007',
+    data: { celsius: 21.5 },
+  }
+  return `curl -i ${webhookUrl} -H 'content-type: application/cloudevents+json' -d '${JSON.stringify(event)}'`
+}
+
+/** Resolves with the first signal that asks for the end. The second ends this process at once, and the reapers see to the others. */
+function untilTold(): Promise<NodeJS.Signals> {
+  const { promise, resolve } = Promise.withResolvers<NodeJS.Signals>()
+  let asked = false
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, () => {
+      if (asked) process.exit(128 + constants.signals[signal])
+      asked = true
+      resolve(signal)
+    })
+  }
+  return promise
+}

@@ -1,0 +1,126 @@
+import { join } from 'node:path'
+import { repository } from '../bootstrap/paths.mjs'
+import type { ServiceName } from './options.ts'
+import type { Service, ServiceSpec } from './service.ts'
+
+/** Where everything is that the services need to know. */
+export interface Addresses {
+  readonly kafkaBrokers: string
+  readonly mqttUrl: string
+  readonly explorerPort: number
+  readonly otlpPort: number
+  readonly webhookPort: number
+  readonly echoPort: number
+  /** Admin servers of the two bridges. */
+  readonly webhookAdminPort: number
+  readonly forwarderAdminPort: number
+}
+
+export interface ServiceSettings {
+  readonly addresses: Addresses
+  readonly explorerDir: string
+  readonly rate: number
+  /** Services that export no spans. */
+  readonly silent: readonly ServiceName[]
+}
+
+const source = ['--conditions=@throughline/source', '--disable-warning=ExperimentalWarning']
+const sensors = join(repository, 'examples/sensors')
+const throughline = [...source, join(repository, 'packages/cli/bin/throughline.js')]
+const local = (port: number) => `127.0.0.1:${port}`
+
+export const urlsOf = ({ explorerPort, otlpPort, webhookPort, echoPort }: Addresses) => ({
+  explorer: `http://${local(explorerPort)}`,
+  otlp: `http://${local(otlpPort)}`,
+  webhook: `http://${local(webhookPort)}/events`,
+  echo: `http://${local(echoPort)}/echo`,
+})
+
+/** Every process of the demo beside the brokers, by what they are called. */
+export function serviceSpecs(settings: ServiceSettings): Record<ServiceName | 'explorer', ServiceSpec> {
+  const { addresses, rate } = settings
+  const urls = urlsOf(addresses)
+  const file = (name: string, telemetry: boolean) => [
+    ...source,
+    ...(telemetry ? ['--import', join(sensors, 'src/telemetry.ts')] : []),
+    join(sensors, 'src', `${name}.ts`),
+  ]
+  const bridge = (route: string, admin: number) => [
+    ...throughline,
+    'bridge',
+    ...['--config', join(sensors, 'bridge.yaml'), '--route', route, '--admin', local(admin)],
+  ]
+  const explorer = [
+    ...throughline,
+    'explorer',
+    ...['--listen', local(addresses.explorerPort), '--otlp-http', local(addresses.otlpPort)],
+    ...['--data', settings.explorerDir, '--retention-bytes', '1GB'],
+  ]
+  const spec = (
+    name: ServiceName | 'explorer',
+    args: readonly string[],
+    isReady: ServiceSpec['isReady'],
+  ) => ({
+    name,
+    args,
+    isReady,
+    cwd: sensors,
+    env: environment(name, settings),
+  })
+  const answers = (url: string, status = 200) => {
+    return async () => (await statusOf(url)) === status
+  }
+  return {
+    explorer: spec('explorer', explorer, answers(`${urls.explorer}/api/status`)),
+    echo: spec('echo', file('echo', true), (service) => printed(service, 'listening')),
+    device: spec('device', [...file('device', true), '--print-ids'], (service) =>
+      printed(service, 'subscribed'),
+    ),
+    forwarder: spec(
+      'forwarder',
+      bridge('forwarder', addresses.forwarderAdminPort),
+      answers(`http://${local(addresses.forwarderAdminPort)}/readyz`),
+    ),
+    webhook: spec(
+      'webhook',
+      bridge('readings', addresses.webhookAdminPort),
+      answers(`http://${local(addresses.webhookAdminPort)}/readyz`),
+    ),
+    station: spec('station', [...file('station', true), '--rate', `${rate}`, '--print-ids'], () => true),
+    legacy: spec('legacy', [...file('legacy', false), '--rate', `${rate / 10}`], () => true),
+  }
+}
+
+/** The caller's environment without its own OpenTelemetry settings, which are meant for something else. */
+function environment(name: ServiceName | 'explorer', settings: ServiceSettings): NodeJS.ProcessEnv {
+  const { addresses, silent } = settings
+  const urls = urlsOf(addresses)
+  const inherited = Object.entries(process.env).filter(([variable]) => !variable.startsWith('OTEL_'))
+  return {
+    ...Object.fromEntries(inherited),
+    OTEL_SERVICE_NAME: name,
+    OTEL_EXPORTER_OTLP_ENDPOINT: urls.otlp,
+    // Journeys are to be seen at once; by default spans wait for five seconds.
+    OTEL_BSP_SCHEDULE_DELAY: '300',
+    ...(silent.some((one) => one === name) ? { OTEL_SDK_DISABLED: 'true' } : {}),
+    KAFKA_BROKERS: addresses.kafkaBrokers,
+    MQTT_URL: addresses.mqttUrl,
+    WEBHOOK_LISTEN: local(addresses.webhookPort),
+    WEBHOOK_URL: urls.webhook,
+    ECHO_URL: urls.echo,
+    PORT: `${addresses.echoPort}`,
+  }
+}
+
+const printed = (service: Service, word: string): boolean =>
+  service.lastLines.some((line) => line.includes(word))
+
+async function statusOf(url: string): Promise<number | null> {
+  try {
+    const response = await fetch(url, { signal: AbortSignal.timeout(2000) })
+    await response.arrayBuffer()
+    return response.status
+  } catch {
+    return null
+  }
+}

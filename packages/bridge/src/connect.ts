@@ -56,7 +56,8 @@ function connectKafka(name: string, config: ConnectionConfig & { type: 'kafka' }
     },
     source(from) {
       if (from.transport !== 'kafka') throw wrong(name, from)
-      return { topics: from.topics, group: from.group, start: from.start }
+      const { topics, group, start, sessionTimeout } = from
+      return { topics, group, start, sessionTimeoutMs: sessionTimeout }
     },
   })
 }

@@ -190,7 +190,7 @@ test('invalid messages and events that cannot go through become dead letters, as
   assert.equal(headerText(refused?.headers ?? [], 'throughline-dead-letter-code'), 'TL_TEMPLATE')
 })
 
-test('what the target refuses for good becomes a dead letter, over the source's own broker too', async () => {
+test('what the target refuses for good becomes a dead letter, also over the broker it came from', async () => {
   const {
     bridge,
     in: source,

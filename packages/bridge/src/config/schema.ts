@@ -118,6 +118,11 @@ export const sourceSchemas = {
       'Consumer group; its offsets say where the route goes on',
     ),
     start: word(['earliest', 'latest']).default('earliest').describe('Where a group without offsets begins'),
+    sessionTimeout: duration()
+      .prefault('30s')
+      .describe(
+        'How long the group waits for a process that has died; the broker allows 6s to 30m by default',
+      ),
     raw,
   }),
   mqtt: tagged('mqtt', {

@@ -104,7 +104,8 @@ function judgeWorkspace(
 ): string | undefined {
   const allows = (allowed: string) => name === allowed || name.startsWith(`${allowed}/`)
   if (folder === `packages/${name.split('/')[0]}`) return isSource ? 'is its own package' : undefined
-  if (rule.workspace.some(allows) || (!isSource && testsMayAlso.some(allows))) return undefined
+  if (rule.workspace.some(allows)) return undefined
+  if (!isSource && [...testsMayAlso, ...(rule.tests ?? [])].some(allows)) return undefined
   if (!rule.types?.includes(name)) return `is not below ${folder}`
   return typeOnly ? undefined : 'may be imported for its types alone (import type)'
 }

@@ -4,6 +4,8 @@ export interface Rule {
   workspace: readonly string[]
   /** Packages of this workspace of which it may import types alone. */
   types?: readonly string[]
+  /** Packages of this workspace that its tests alone may import. */
+  tests?: readonly string[]
   /** The only packages of others that it may import; without it, all that its package.json declares. */
   only?: readonly string[]
   /** Packages of others and parts of Node that it may not import, even where declared; `*` at the end stands for any rest. */
@@ -35,7 +37,7 @@ export const rules: Readonly<Record<string, Rule>> = {
   'packages/testkit': { workspace: ['core'] },
   'packages/bridge': { workspace: ['core', ...everyTransport], never: ['@opentelemetry/sdk*'] },
   'packages/explorer': { workspace: [], never: ['@opentelemetry/*'] },
-  'packages/explorer-ui': { workspace: [], types: ['explorer/api'], never: ['node:*'] },
+  'packages/explorer-ui': { workspace: [], types: ['explorer/api'], tests: ['explorer'], never: ['node:*'] },
   'packages/cli': { workspace: ['core', ...everyTransport, 'bridge', 'explorer'] },
   'examples/sensors': { workspace: ['core', ...everyTransport, 'bridge', 'explorer'] },
 }

@@ -21,7 +21,7 @@ import { ZoomButtons } from './zoom-buttons.tsx'
 const GUTTER_PX = { narrow: 0, medium: 172, wide: 212 }
 const HEAD_PX = 17
 /** Drawn beyond the visible edge, so that scrolling shows no blank before the next frame. */
-const OVERSCAN_PX = 240
+const OVERSCAN_PX = 140
 
 export interface DrawingProps {
   readonly model: JourneyModel

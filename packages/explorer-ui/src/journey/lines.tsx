@@ -5,7 +5,7 @@ import type { Selection } from './state.ts'
 import type { TimeView } from './use-viewport.ts'
 
 /** Lines drawn at once. A batch of thousands would cover everything else with its lines. */
-const MAX_LINES = 260
+const MAX_LINES = 140
 
 interface LinesProps {
   readonly model: JourneyModel

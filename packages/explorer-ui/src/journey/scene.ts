@@ -63,7 +63,7 @@ export interface Frame {
 }
 
 /** Beyond this many, only the widest spans are elements; a page of thousands would not move smoothly. */
-const MAX_ELEMENTS = 420
+const MAX_ELEMENTS = 180
 const INSIDE_PAD = 6
 const BESIDE_GAP = 6
 const MIN_TRUNCATED_PX = 34

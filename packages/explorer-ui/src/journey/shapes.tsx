@@ -4,6 +4,9 @@ import { BROKEN_CHAIN } from '../ui/glyphs.tsx'
 import { position, waited } from './labels.ts'
 import type { BarShape, CapsuleShape, SideLabel } from './scene.ts'
 
+/** Shapes magnified to millions of pixels are drawn a little further than they are seen: browsers lose precision. */
+const BEYOND_PX = 60
+
 /** Fills of the message capsules. */
 export function Patterns() {
   return (
@@ -60,9 +63,8 @@ export const BarElement = memo(function BarElement({
   const { span } = bar
   const isError = span.status === 'ERROR'
   const isBatch = span.batchSize !== null
-  // A bar magnified to millions of pixels is drawn as far as it is seen: browsers lose precision beyond.
-  const left = Math.max(shape.left, -20)
-  const right = Math.min(shape.right, width + 20)
+  const left = Math.max(shape.left, -BEYOND_PX)
+  const right = Math.min(shape.right, width + BEYOND_PX)
   const name = `${span.service}: ${span.name}, ${formatDuration(span.durationMs)}${isError ? ', failed' : ''}`
   return (
     // biome-ignore lint/a11y/useSemanticElements: HTML buttons cannot stand in a drawing
@@ -122,8 +124,8 @@ export const CapsuleElement = memo(function CapsuleElement({
   const { placed } = shape
   const { capsule } = placed
   const [hop] = capsule.hops
-  const left = Math.max(shape.left, -20)
-  const right = Math.min(shape.right, width + 20)
+  const left = Math.max(shape.left, -BEYOND_PX)
+  const right = Math.min(shape.right, width + BEYOND_PX)
   const tone = isSelected ? 'selected' : capsule.error ? 'error' : 'plain'
   const isOpen = capsule.startMs === null || capsule.endMs === null
   const what =

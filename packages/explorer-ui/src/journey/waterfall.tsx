@@ -94,7 +94,7 @@ export function Waterfall({ model, state, selection, onSelect, onUpdate }: Drawi
               <GridLines view={view} top={top} bottom={bottom} />
             </svg>
           )}
-          <div role="tree" aria-label="Spans" ref={tree} onKeyDown={press}>
+          <div className="tree" role="tree" aria-label="Spans" ref={tree} onKeyDown={press}>
             {shown.map((row, offset) => {
               const index = seen.first + offset
               return (

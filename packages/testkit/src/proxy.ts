@@ -5,7 +5,7 @@ import { createServer, connect as openSocket, type Server, type Socket } from 'n
 export type StallDirection = 'both' | 'toTarget' | 'toClient'
 
 /** A TCP proxy between a client and a real broker or server, to break the connection on purpose. */
-export interface TcpProxy {
+export interface TcpProxy extends AsyncDisposable {
   readonly host: string
   /** The same before `refuse()` and after `restore()`. */
   readonly port: number
@@ -117,6 +117,7 @@ export async function tcpProxy({ target, port = 0 }: TcpProxyOptions): Promise<T
       if (!server.listening) await listen(server, bound.port)
     },
     close: stopListening,
+    [Symbol.asyncDispose]: stopListening,
   }
 }
 

@@ -12,7 +12,7 @@ export interface SinkRequest {
 }
 
 /** A plain OTLP/HTTP receiver that keeps everything, to see what a process really exports. */
-export interface OtlpSink {
+export interface OtlpSink extends AsyncDisposable {
   /** `http://127.0.0.1:<port>`, for `OTEL_EXPORTER_OTLP_ENDPOINT`. */
   readonly url: string
   readonly requests: readonly SinkRequest[]
@@ -46,6 +46,14 @@ export async function otlpSink({ port = 0 }: { readonly port?: number } = {}): P
   const address = server.address()
   if (address === null || typeof address === 'string') throw new Error('the sink has no TCP address')
 
+  async function close(): Promise<void> {
+    if (!server.listening) return
+    const closed = once(server, 'close')
+    server.close()
+    server.closeAllConnections()
+    await closed
+  }
+
   return {
     url: `http://127.0.0.1:${address.port}`,
     get requests() {
@@ -63,13 +71,8 @@ export async function otlpSink({ port = 0 }: { readonly port?: number } = {}): P
     answer(code) {
       statusCode = code
     },
-    async close() {
-      if (!server.listening) return
-      const closed = once(server, 'close')
-      server.close()
-      server.closeAllConnections()
-      await closed
-    },
+    close,
+    [Symbol.asyncDispose]: close,
   }
 }
 

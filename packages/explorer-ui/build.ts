@@ -3,7 +3,6 @@ import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promise
 import { createRequire } from 'node:module'
 import { basename, dirname, join, relative, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { build } from 'esbuild'
 
 const SOURCE_DIR = join(import.meta.dirname, 'src')
 
@@ -16,10 +15,27 @@ const SOURCE_DIR = join(import.meta.dirname, 'src')
 export async function buildUi(outDir: string): Promise<void> {
   const target = resolve(outDir)
   const draft = `${target}.${process.pid}.tmp`
+  try {
+    await writeBundle(draft)
+    await rm(target, { recursive: true, force: true })
+    await mkdir(dirname(target), { recursive: true })
+    await rename(draft, target)
+  } catch (error) {
+    // Another process has put its own build there between the two calls; it is made from the same sources.
+    const code = error instanceof Error && 'code' in error ? error.code : undefined
+    if (code !== 'ENOTEMPTY' && code !== 'EEXIST') throw error
+  } finally {
+    await rm(draft, { recursive: true, force: true })
+  }
+}
+
+async function writeBundle(folder: string): Promise<void> {
+  // Loaded only when something is built: a command that finds its page in the cache should not wait for it.
+  const { build } = await import('esbuild')
   const result = await build({
     absWorkingDir: import.meta.dirname,
     entryPoints: { app: 'src/main.tsx', boot: 'src/boot.ts' },
-    outdir: join(draft, 'assets'),
+    outdir: join(folder, 'assets'),
     entryNames: '[name]-[hash]',
     bundle: true,
     minify: true,
@@ -41,17 +57,14 @@ export async function buildUi(outDir: string): Promise<void> {
   }
   const icon = await readFile(join(SOURCE_DIR, 'icon.svg'))
   const iconName = `icon-${createHash('sha256').update(icon).digest('hex').slice(0, 8)}.svg`
-  await writeFile(join(draft, 'assets', iconName), icon)
+  await writeFile(join(folder, 'assets', iconName), icon)
   const template = await readFile(join(SOURCE_DIR, 'index.html'), 'utf8')
   const html = template
     .replace('/boot.js', asset('boot', '.js'))
     .replace('/app.js', asset('app', '.js'))
     .replace('/app.css', asset('app', '.css'))
     .replace('/icon.svg', `/assets/${iconName}`)
-  await writeFile(join(draft, 'index.html'), html)
-  await rm(target, { recursive: true, force: true })
-  await mkdir(dirname(target), { recursive: true })
-  await rename(draft, target)
+  await writeFile(join(folder, 'index.html'), html)
 }
 
 /**

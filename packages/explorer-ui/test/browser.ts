@@ -31,10 +31,13 @@ export async function launchChromium(): Promise<Browser> {
 }
 
 export interface Bench {
+  /** The explorer that runs at present. */
   readonly explorer: Explorer
   readonly browser: Browser
   /** Opens an address of the explorer in a context of its own; what goes wrong in it fails the test at `close`. */
   open(path: string, options?: BrowserContextOptions): Promise<OpenPage>
+  /** Ends the explorer and, after `between`, starts it again at the same address with the same data. */
+  restart(between: () => Promise<void>): Promise<void>
   close(): Promise<void>
 }
 
@@ -50,11 +53,19 @@ export async function startBench(): Promise<Bench> {
   await buildUi(uiDir)
   const start = (listen: string) =>
     startExplorer({ listen, otlpHttp: '127.0.0.1:0', dataDir: join(folder, 'data'), uiDir })
-  const explorer = await start('127.0.0.1:0')
+  let explorer = await start('127.0.0.1:0')
   const browser = await launchChromium()
   return {
-    explorer,
+    get explorer() {
+      return explorer
+    },
     browser,
+    async restart(between) {
+      const { host } = new URL(explorer.url)
+      await explorer.close()
+      await between()
+      explorer = await start(host)
+    },
     async open(path, options = {}) {
       const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, ...options })
       const page = await context.newPage()

@@ -93,3 +93,17 @@ test('on a phone the list fits, dark and light', async () => {
     await close()
   }
 })
+
+test('when the explorer goes away the list says so, and when it is back it fills again by itself', async () => {
+  const { page } = await bench.open('/')
+  await page.locator(rows).first().waitFor()
+  await page.getByText('Live', { exact: true }).waitFor()
+  await bench.restart(async () => {
+    await page.getByText('Connection lost, reconnecting…').waitFor()
+  })
+  // Sent before the page is connected again: only asking for the list anew can show it.
+  await sendSpans(bench.explorer.otlpUrl, reading('a5', 'after-restart', 'sensor-005'), Date.now() + 5000)
+  await page.locator(rows).filter({ hasText: 'after-re' }).waitFor()
+  await page.getByText('Live', { exact: true }).waitFor()
+  await page.context().close()
+})

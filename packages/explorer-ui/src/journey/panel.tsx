@@ -1,10 +1,11 @@
-import type { Attributes, AttributeValue, JourneyHop, JourneySpan, SpanRef } from '@throughline/explorer/api'
-import { Fragment, type ReactNode, useEffect, useRef } from 'react'
+import type { JourneyHop, JourneySpan, SpanRef } from '@throughline/explorer/api'
+import { type ReactNode, useEffect, useRef } from 'react'
 import { formatDuration, formatValue, shortId, transportName } from '../format.ts'
 import { journeyPath } from '../route.ts'
 import { CopyButton } from '../ui/copy.tsx'
 import { TransportGlyph } from '../ui/glyphs.tsx'
 import { Link } from '../ui/link.tsx'
+import { AttributeRows, AttributeTable, Group } from './attributes.tsx'
 import { Findings } from './findings.tsx'
 import { ServiceName } from './hops.tsx'
 import { position, waited } from './labels.ts'
@@ -270,63 +271,4 @@ function HopButtons({
       )}
     </Group>
   )
-}
-
-function Group({
-  title,
-  size,
-  children,
-}: {
-  readonly title: string
-  readonly size: number
-  readonly children: ReactNode
-}) {
-  return (
-    <section className="group">
-      <h3>
-        {title} <span className="dim">{size}</span>
-      </h3>
-      {children}
-    </section>
-  )
-}
-
-function AttributeTable({ title, attributes }: { readonly title: string; readonly attributes: Attributes }) {
-  const size = Object.keys(attributes).length
-  if (size === 0) return null
-  return (
-    <Group title={title} size={size}>
-      <AttributeRows attributes={attributes} />
-    </Group>
-  )
-}
-
-function AttributeRows({ attributes }: { readonly attributes: Attributes }) {
-  const entries = Object.entries(attributes).toSorted(([a], [b]) => a.localeCompare(b))
-  if (entries.length === 0) return null
-  return (
-    <dl className="attributes">
-      {entries.map(([name, value]) => (
-        <Fragment key={name}>
-          <dt title={name}>{name}</dt>
-          <dd>
-            <Value value={value} />
-          </dd>
-        </Fragment>
-      ))}
-    </dl>
-  )
-}
-
-function Value({ value }: { readonly value: AttributeValue }) {
-  const text = formatValue(value)
-  // Only the two schemes a browser may safely be sent to by somebody else's telemetry.
-  if (typeof value === 'string' && /^https?:\/\/[^\s]+$/.test(value)) {
-    return (
-      <a href={value} target="_blank" rel="noreferrer noopener">
-        {text}
-      </a>
-    )
-  }
-  return <>{text}</>
 }

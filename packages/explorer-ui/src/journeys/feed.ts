@@ -47,14 +47,19 @@ export function reduceFeed(feed: Feed, action: FeedAction): Feed {
   }
 }
 
-/** Both lists, newest first; of a journey in both, the row that has seen more spans. */
+/**
+ * Both lists, newest first; of a journey in both, the row that has seen more spans. A trace that was listed
+ * before its event was known gives way to the event's own row.
+ */
 function merge(a: readonly JourneySummary[], b: readonly JourneySummary[]): readonly JourneySummary[] {
   const rows = new Map<string, JourneySummary>()
   for (const summary of [...a, ...b]) {
     const known = rows.get(summary.id)
     if (known === undefined || summary.spanCount > known.spanCount) rows.set(summary.id, summary)
   }
-  return [...rows.values()].sort(newestFirst)
+  const known = [...rows.values()]
+  const withEvent = new Set(known.flatMap((row) => (row.event === null ? [] : [row.traceId])))
+  return known.filter((row) => row.event !== null || !withEvent.has(row.traceId)).sort(newestFirst)
 }
 
 function newestFirst(a: JourneySummary, b: JourneySummary): number {

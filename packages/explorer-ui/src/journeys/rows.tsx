@@ -1,5 +1,5 @@
 import type { JourneySummary } from '@throughline/explorer/api'
-import { Fragment, memo, useEffect, useRef } from 'react'
+import { Fragment, memo, useEffect, useRef, useState } from 'react'
 import { count, formatClock, formatDay, formatDuration, shortId, unixMs } from '../format.ts'
 import { journeyPath } from '../route.ts'
 import { TransportGlyph } from '../ui/glyphs.tsx'
@@ -10,6 +10,7 @@ import { chainOf } from './feed.ts'
 /** Journeys as rows, newest first; j and k move from row to row, Enter opens one. */
 export function JourneyRows({ journeys }: { readonly journeys: readonly JourneySummary[] }) {
   const list = useRef<HTMLOListElement>(null)
+  const [early] = useState(() => new Set(journeys.map((summary) => summary.id)))
   useEffect(() => {
     const step = (event: KeyboardEvent): void => {
       if (isTyping(event) || !isPlain(event) || (event.key !== 'j' && event.key !== 'k')) return
@@ -35,7 +36,7 @@ export function JourneyRows({ journeys }: { readonly journeys: readonly JourneyS
       </div>
       <ol ref={list} aria-label="Journeys">
         {journeys.map((summary) => (
-          <li key={summary.id}>
+          <li key={summary.id} className={early.has(summary.id) ? undefined : 'arrived'}>
             <Row summary={summary} />
           </li>
         ))}

@@ -36,6 +36,15 @@ test('journeys stand newest first, each once, whatever order they arrive in', ()
   assert.equal(feed.rows[1]?.spanCount, 8)
 })
 
+test('a trace that was listed before its event was known is not listed twice', () => {
+  const event = { id: 'e-1', source: null, type: 'reading', subject: null }
+  const feed = run([
+    { kind: 'arrived', summary: summary('trace-1', 10) },
+    { kind: 'arrived', summary: summary('e-1', 10, { traceId: 'trace-1', event, spanCount: 3 }) },
+  ])
+  assert.deepEqual(ids(feed), ['e-1'])
+})
+
 test('a page that was under way does not undo what the stream has brought since', () => {
   const feed = run([
     { kind: 'arrived', summary: summary('a', 10, { spanCount: 8 }) },

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { parse, ShapeError } from '../../src/api/shape.ts'
 import * as shapes from '../../src/api/shapes.ts'
-import { orderJourney } from '../fixture.ts'
+import { orderJourney } from '../fixtures/order.ts'
 
 test('a journey as the API answers it passes, unknown further members too', () => {
   const answer = { ...structuredClone(orderJourney()), laterMember: 1 }

@@ -5,16 +5,10 @@ import { capsuleExtent, type Layout, layoutJourney } from '../../src/journey/lay
 import { buildModel } from '../../src/journey/model.ts'
 import { createScale } from '../../src/journey/scale.ts'
 import { buildTimeline } from '../../src/journey/timeline.ts'
-import {
-  batchJourney,
-  hop,
-  journey,
-  largeJourney,
-  orderJourney,
-  ref,
-  sensorJourney,
-  span,
-} from '../fixture.ts'
+import { hop, journey, ref, span } from '../fixtures/build.ts'
+import { batchJourney, largeJourney } from '../fixtures/large.ts'
+import { orderJourney } from '../fixtures/order.ts'
+import { sensorJourney } from '../fixtures/sensor.ts'
 
 const measure = (text: string): number => text.length * 6.6
 

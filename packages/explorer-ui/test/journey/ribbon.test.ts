@@ -2,7 +2,10 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { buildModel } from '../../src/journey/model.ts'
 import { ribbonPieces } from '../../src/journey/ribbon.ts'
-import { hop, journey, largeJourney, orderJourney, ref, sensorJourney, span } from '../fixture.ts'
+import { hop, journey, ref, span } from '../fixtures/build.ts'
+import { largeJourney } from '../fixtures/large.ts'
+import { orderJourney } from '../fixtures/order.ts'
+import { sensorJourney } from '../fixtures/sensor.ts'
 
 test('time goes to who is at work himself, else to the queue, else to waiting', () => {
   const one = journey(

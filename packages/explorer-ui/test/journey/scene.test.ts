@@ -6,16 +6,10 @@ import { buildModel } from '../../src/journey/model.ts'
 import { createScale } from '../../src/journey/scale.ts'
 import { buildScene, type Frame, type Scene } from '../../src/journey/scene.ts'
 import { buildTimeline } from '../../src/journey/timeline.ts'
-import {
-  batchJourney,
-  finding,
-  journey,
-  largeJourney,
-  orderJourney,
-  ref,
-  sensorJourney,
-  span,
-} from '../fixture.ts'
+import { finding, journey, ref, span } from '../fixtures/build.ts'
+import { batchJourney, largeJourney } from '../fixtures/large.ts'
+import { orderJourney } from '../fixtures/order.ts'
+import { sensorJourney } from '../fixtures/sensor.ts'
 
 const measure = (text: string): number => text.length * 6.6
 

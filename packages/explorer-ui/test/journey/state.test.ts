@@ -10,7 +10,9 @@ import {
   selectionOf,
   spanParam,
 } from '../../src/journey/state.ts'
-import { journey, orderJourney, ref, sensorJourney, span } from '../fixture.ts'
+import { journey, ref, span } from '../fixtures/build.ts'
+import { orderJourney } from '../fixtures/order.ts'
+import { sensorJourney } from '../fixtures/sensor.ts'
 
 test('the whole state of the page survives its address', () => {
   const state = {

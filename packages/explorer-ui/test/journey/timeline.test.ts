@@ -3,7 +3,10 @@ import { test } from 'node:test'
 import { buildModel } from '../../src/journey/model.ts'
 import { createScale, FOLD_WIDTH, tickLabel, ticks } from '../../src/journey/scale.ts'
 import { buildTimeline } from '../../src/journey/timeline.ts'
-import { journey, largeJourney, orderJourney, sensorJourney, span } from '../fixture.ts'
+import { journey, span } from '../fixtures/build.ts'
+import { largeJourney } from '../fixtures/large.ts'
+import { orderJourney } from '../fixtures/order.ts'
+import { sensorJourney } from '../fixtures/sensor.ts'
 
 const HOUR_MS = 3_600_000
 

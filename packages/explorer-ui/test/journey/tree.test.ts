@@ -2,7 +2,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { buildModel, refKey } from '../../src/journey/model.ts'
 import { treeRows } from '../../src/journey/tree.ts'
-import { journey, largeJourney, orderJourney, ref, span } from '../fixture.ts'
+import { journey, ref, span } from '../fixtures/build.ts'
+import { largeJourney } from '../fixtures/large.ts'
+import { orderJourney } from '../fixtures/order.ts'
 
 test('a batch in a trace of its own hangs below the send that it links to', () => {
   const rows = treeRows(buildModel(orderJourney()), new Set())

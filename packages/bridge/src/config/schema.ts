@@ -105,7 +105,7 @@ export const sourceSchemas = {
     )
       .prefault(() => [])
       .describe('Request headers that travel on beside the event; no others do'),
-    timeout: duration()
+    timeout: duration('1ms')
       .prefault('10s')
       .describe("How long a request waits for the destination's confirmation until it is answered 503"),
     maxBodyBytes: integer(1, 100_000_000).prefault(1_048_576).describe('Greatest body; more is answered 413'),
@@ -118,7 +118,7 @@ export const sourceSchemas = {
       'Consumer group; its offsets say where the route goes on',
     ),
     start: word(['earliest', 'latest']).default('earliest').describe('Where a group without offsets begins'),
-    sessionTimeout: duration()
+    sessionTimeout: duration('1s')
       .prefault('30s')
       .describe(
         'How long the group waits for a process that has died; the broker allows 6s to 30m by default',

@@ -33,36 +33,26 @@ export function deadLetterPublisher({
     const facts = message.headers.filter(isFact)
     const came = { ...message, headers: message.headers.filter((header) => !isFact(header)) }
     const event = rules.raw ? undefined : eventOf(came)
+    const letter = event === undefined ? rawOf(came) : inBinding(event, came)
+    // What is no event keeps the headers that were to be its attributes, under the names they came by.
+    const { headers, properties } = passOn(came, event === undefined ? { ...rules, raw: true } : rules)
     const { key, context } = message
     return {
-      ...(event === undefined ? asItCame(came) : inBinding(event, came)),
-      // Facts are the reason's own words: the target's rules for values hold for them too.
+      ...letter,
+      headers: [...letter.headers, ...headers, ...written(facts)],
+      ...(event === undefined ? {} : { event }),
+      ...(properties === undefined ? {} : { properties }),
       ...(key === undefined ? {} : { key }),
       ...(context === undefined ? {} : { context }),
     }
-
-    function inBinding(letter: CloudEvent, from: Message): Message {
-      const mode = modeOf(from, source.system) ?? 'structured'
-      const encoded = encode(letter, from, source.system, target.binding, mode)
-      const { headers, properties } = passOn(from, rules)
-      return {
-        ...encoded,
-        headers: [...encoded.headers, ...headers, ...written(facts)],
-        event: letter,
-        ...(properties === undefined ? {} : { properties }),
-      }
-    }
-
-    function asItCame(from: Message): Message {
-      const { headers, properties } = passOn(from, { ...rules, raw: true })
-      return {
-        ...rawOf(from),
-        headers: [...headers, ...written(facts)],
-        ...(properties === undefined ? {} : { properties }),
-      }
-    }
   }
 
+  function inBinding(event: CloudEvent, came: Message): Message {
+    const mode = modeOf(came, source.system) ?? 'structured'
+    return encode(event, came, source.system, target.binding, mode)
+  }
+
+  /** The reason is made of words that the target may not be able to carry as they are. */
   function written(facts: readonly Header[]): readonly Header[] {
     return passHeaders(facts, { ...rules, from: target.system, allowed: FACTS, raw: true }).headers
   }

@@ -31,13 +31,18 @@ export function createLog(
     return hidden.reduce((shown, secret) => shown.replaceAll(secret, '***'), text)
   }
 
-  function write(level: Level, sentence: string, fields: Fields = {}): void {
+  function write(level: Level, said: string, given: Fields = {}): void {
     const time = new Date().toISOString()
+    // Before encoding: a secret with a quote in it would be written differently.
+    const sentence = redact(said)
+    const fields = Object.fromEntries(
+      Object.entries(given).map(([name, value]) => [name, typeof value === 'string' ? redact(value) : value]),
+    )
     const line =
       format === 'json'
         ? JSON.stringify({ time, level, message: sentence, ...fields })
         : `${time.slice(11, 23)} ${level === 'info' ? '' : `${level}: `}${sentence}${suffix(fields)}`
-    stream.write(`${redact(line)}\n`)
+    stream.write(`${line}\n`)
   }
 
   return {

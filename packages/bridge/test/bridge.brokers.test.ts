@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { type TestContext, test } from 'node:test'
 import { headerText, type Message } from '@throughline/core'
+import { mqtt } from '@throughline/mqtt'
 import { eventually, tcpProxy } from '@throughline/testkit'
 import { startBridge } from '../src/bridge.ts'
 import { parseConfig } from '../src/config/read.ts'
@@ -227,6 +228,61 @@ routes:
   await eventually(() => assert.equal(new Set(ids(inbox)).size, sent.length), LATE)
   // Attempts are for an event's own failures: one was allowed, and none was spent.
   assert.equal(bridge.routes()[1]?.state, 'running')
+})
+
+test('from MQTT to HTTP: an overloaded server is tried again, a refusal is a dead letter, 2xx is the confirmation', async (t) => {
+  const dead = await newTopic('dead', 1)
+  const root = unique('mqtt-in')
+  const requests: { url: string; headers: Record<string, unknown>; body: string }[] = []
+  let busy = 3
+  const server = createServer(async (request, response) => {
+    const chunks: Uint8Array[] = await request.toArray()
+    const body = Buffer.concat(chunks).toString()
+    if (busy-- > 0) {
+      response.writeHead(503, { 'retry-after': '0' }).end()
+      return
+    }
+    requests.push({ url: request.url ?? '', headers: request.headers, body })
+    response.writeHead(body.includes('refused') ? 422 : 202).end()
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(() => server.close())
+  const bound = server.address()
+  assert.ok(typeof bound === 'object' && bound !== null)
+  await runBridge(
+    t,
+    `connections:
+  echo: { type: http }
+  ${KAFKA}
+  ${EDGE(unique('edge'))}
+routes:
+  echo:
+    from: { connection: edge, topics: ["${root}/+/reading"] }
+    to: { connection: echo, url: "http://127.0.0.1:${bound.port}/echo/{{ event.subject }}?v=1", headers: { x-key: abc } }
+    retry: { attempts: 1, backoff: 10ms..20ms }
+    deadLetter: { connection: kafka, topic: ${dead} }
+`,
+  )
+  const letters = await kafkaInbox(t, dead)
+  const device = mqtt({ url: mqttUrl(), clientId: unique('device') })
+  t.after(() => device.close())
+  const publisher = device.publisher({ topic: `${root}/x/reading` })
+  const event = { type: 't', source: '/s', subject: 'a/b', id: 'ä' }
+  await publisher.publish({ ...event, data: { n: 1 } })
+  await publisher.publish({ ...event, id: 'second', data: 'refused' })
+  await publisher.publish({ body: 'no event', contentType: 'text/plain', headers: { 'x-a': 'b' } })
+  await eventually(() => assert.equal(requests.length, 2), LATE)
+  const [first] = requests
+  assert.equal(first?.url, '/echo/a%2Fb?v=1')
+  assert.equal(first?.headers['ce-id'], '%C3%A4')
+  assert.equal(first?.headers['x-key'], 'abc')
+  assert.equal(first?.body, '{"n":1}')
+  await eventually(() => assert.equal(letters.length, 2), LATE)
+  const [refused, broken] = letters
+  assert.equal(headerText(refused?.headers ?? [], 'ce_id'), 'second')
+  assert.equal(headerText(refused?.headers ?? [], 'throughline-dead-letter-source'), `${root}/x/reading`)
+  assert.equal(Buffer.from(broken?.body ?? []).toString(), 'no event')
+  assert.equal(headerText(broken?.headers ?? [], 'x-a'), 'b')
 })
 
 test('a port that is taken ends the bridge with one clear sentence', async (t) => {

@@ -22,6 +22,8 @@ export const defaultBudget = 5_000
 /** Events of one trace whose spans in other traces are looked for. */
 const maxEvents = 20
 const maxAncestors = 100
+/** Links that are followed for each span of the budget: what spans that all link to each other cost. */
+const maxLinksPerSpan = 10
 
 /**
  * Collects the spans of a journey: over parents, children, links forward and backward, and the same event in
@@ -35,6 +37,7 @@ export function collect(store: SpanStore, start: Start, budget = defaultBudget):
   const taken = new Map<string, Node[]>()
   let count = 0
   let leftOut = 0
+  let links = budget * maxLinksPerSpan
 
   function viewOf(traceId: string): TraceView {
     const view = views.get(traceId) ?? traceView(store, traceId, budget * 4)
@@ -83,7 +86,9 @@ export function collect(store: SpanStore, start: Start, budget = defaultBudget):
     }
     const isOther = focus !== null && node.meaning.event !== null && !isSameEvent(node.meaning.event, focus)
     if (isOther && !isOurs) return
-    for (const { span } of store.linksTo(node.span, budget)) enter(span)
+    const referrers = links > 0 ? store.linksTo(node.span, Math.min(budget, links)) : []
+    links -= referrers.length
+    for (const key of referrers) enter(key)
   }
 
   const { focus, seeds } = seedsOf(store, start, budget)

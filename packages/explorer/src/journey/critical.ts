@@ -11,18 +11,23 @@ export function criticalPath(graph: Graph): ReadonlySet<Node> {
   let last: Node | undefined
   for (const node of graph.nodes) if (!last || node.span.endUnixNanos > last.span.endUnixNanos) last = node
 
-  /** Marks a span and the children that kept it busy before `until`. */
-  function mark(node: Node, until: bigint): void {
-    path.add(node)
-    let before = until
-    const children = graph
-      .children(node)
-      .filter(({ span }) => span.startUnixNanos >= node.span.startUnixNanos)
-      .sort((a, b) => Number(b.span.endUnixNanos - a.span.endUnixNanos))
-    for (const child of children) {
-      if (path.has(child) || child.span.endUnixNanos > before) continue
-      before = child.span.startUnixNanos
-      mark(child, child.span.endUnixNanos)
+  /** Marks a span and all below it that kept it busy before `until`. Not recursive: traces can be thousands deep. */
+  function mark(from: Node, until: bigint): void {
+    const stack = [{ node: from, until }]
+    for (let at = stack.pop(); at; at = stack.pop()) {
+      const { node } = at
+      path.add(node)
+      let before = at.until
+      const children = graph
+        .children(node)
+        .filter(({ span }) => span.startUnixNanos >= node.span.startUnixNanos)
+        .sort((a, b) => Number(b.span.endUnixNanos - a.span.endUnixNanos))
+      for (const child of children) {
+        if (path.has(child) || child.span.endUnixNanos > before) continue
+        before = child.span.startUnixNanos
+        path.add(child)
+        stack.push({ node: child, until: child.span.endUnixNanos })
+      }
     }
   }
 

@@ -18,6 +18,9 @@ export interface Evidence {
 
 /** Exporters send every few seconds; younger than this, a span may still be on its way. */
 const exportMs = 60_000
+/** More than anybody reads, and a bound to what spans full of invented links cost. */
+const maxFindings = 200
+const maxLookups = 5_000
 const sampledFlag = 0x01
 /** Set where an SDK fills in the flags of links at all (OTLP SpanFlags: context has is_remote). */
 const flagsKnown = 0x100
@@ -25,9 +28,12 @@ const flagsKnown = 0x100
 /** References to spans that the store does not have: one finding a missing span, with its cause. */
 export function danglingOf(graph: Graph, hops: readonly NodeHop[], evidence: Evidence): Finding[] {
   const findings = new Map<string, Finding>()
+  let lookups = 0
   const note = (node: Node, missing: SpanKey, link: Link | undefined, as: string) => {
     const id = refId(missing)
-    if (findings.has(id) || graph.get(id) || evidence.exists(missing)) return
+    if (findings.has(id) || graph.get(id) || lookups >= maxLookups || findings.size >= maxFindings) return
+    lookups += 1
+    if (evidence.exists(missing)) return
     findings.set(id, findingOf(node, missing, link, as, hops, evidence))
   }
   for (const node of graph.nodes) {

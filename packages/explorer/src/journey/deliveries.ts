@@ -11,6 +11,8 @@ export interface Delivery {
 }
 
 const maxDetours = 3
+/** Deliveries of one message to one consumer among which the one is sought that is tried again. */
+const maxParallel = 8
 
 /**
  * Pairs sends with processes. One pair a message and consumer, whichever way the two are tied: as parent and
@@ -18,6 +20,7 @@ const maxDetours = 3
  */
 export function deliveriesOf(graph: Graph): Delivery[] {
   const deliveries: Delivery[] = []
+  const byConsumer = new Map<string, Delivery[]>()
   const covered = new Set<string>()
   const consumerOf = (node: Node) => `${node.span.origin.service}\t${node.meaning.group ?? ''}`
   const cover = (send: Node, receiver: Node) => covered.add(`${send.id}\t${receiver.span.origin.service}`)
@@ -25,17 +28,19 @@ export function deliveriesOf(graph: Graph): Delivery[] {
   const delivered = new Set<string>()
 
   function deliver(send: Node | null, receiver: Node): void {
-    const earlier = deliveries.find(
-      (one) =>
-        one.receiver !== null &&
-        (send === null
-          ? one.send === null && isSameMessage(one.receiver, receiver)
-          : one.send?.id === send.id) &&
-        consumerOf(one.receiver) === consumerOf(receiver) &&
-        isRetry(graph, one.retries.at(-1) ?? one.receiver, receiver),
+    const message = send?.id ?? messageOf(receiver)
+    const key = `${message}\t${consumerOf(receiver)}`
+    const same = byConsumer.get(key) ?? []
+    const earlier = same.findLast(
+      (one) => one.receiver && isRetry(graph, one.retries.at(-1) ?? one.receiver, receiver),
     )
     if (earlier) earlier.retries.push(receiver)
-    else deliveries.push({ send, receiver, retries: [] })
+    else {
+      const delivery = { send, receiver, retries: [] }
+      deliveries.push(delivery)
+      // Only the latest are looked at: one message with thousands of receivers must not cost millions of steps.
+      if (message !== null) byConsumer.set(key, [...same.slice(-maxParallel), delivery])
+    }
     if (send) {
       cover(send, receiver)
       delivered.add(send.id)
@@ -173,11 +178,11 @@ function serversBelow(graph: Graph, send: Node): Node[] {
   return below.filter(({ meaning }) => meaning.role === 'server')
 }
 
-function isSameMessage(a: Node, b: Node): boolean {
-  const [x, y] = [a.meaning, b.meaning]
-  if (x.system !== y.system || x.destination !== y.destination) return false
-  if (x.event && y.event) return x.event.id === y.event.id && x.event.source === y.event.source
-  return x.offset !== null && x.offset === y.offset && x.partition === y.partition
+/** What a message without a known send is told by: its event, else its position; null where it has neither. */
+function messageOf({ meaning }: Node): string | null {
+  const { system, destination, event, partition, offset } = meaning
+  if (event) return `${system} ${destination} ${event.source} ${event.id}`
+  return offset === null ? null : `${system} ${destination} ${partition} ${offset}`
 }
 
 /** A later attempt at the same delivery: it says so, or it begins after the one before had failed. */

@@ -9,6 +9,8 @@ import { summaryOf } from './summary.ts'
 const coalesceMs = 250
 const perTick = 25
 const maxWaiting = 1_000
+/** Building them gives way to receiving spans after this long; the rest comes with the next tick. */
+const maxTickMs = 100
 
 export type Live = ReturnType<typeof liveJourneys>
 
@@ -33,7 +35,9 @@ export function liveJourneys(store: SpanStore, log: (message: string) => void) {
   function tick(): void {
     timer = null
     const told = new Set<string>()
+    const startedMs = performance.now()
     for (const [id, key] of [...waiting].slice(0, perTick)) {
+      if (performance.now() - startedMs > maxTickMs) break
       waiting.delete(id)
       try {
         const keys = key.kind === 'event' ? [key] : keysOfTrace(store, key.traceId)

@@ -5,9 +5,11 @@ import type { Start } from './collect.ts'
 import { summaryOf } from './summary.ts'
 
 /** Spans that are looked at for one row of a list; a larger journey is listed by its beginning. */
-const rowBudget = 500
+const rowBudget = 200
 /** Rows of the store that are looked at for one page, when most of them are parts of other journeys. */
 const maxRowsPerPage = 1_000
+/** A page ends early, with the cursor to go on from, rather than keep everybody else waiting. */
+const maxPageMs = 2_000
 /** Events of one trace that are shown as journeys of their own. */
 const maxEventsPerTrace = 20
 
@@ -21,12 +23,14 @@ export const startOfKey = (key: JourneyKey): Start =>
 export function recentJourneys(store: SpanStore, before: string | null, limit: number): JourneyList {
   const journeys: JourneySummary[] = []
   let cursor = before
+  const startedMs = performance.now()
   for (let looked = 0; looked < maxRowsPerPage; ) {
     const rows = store.recent(cursor, limit)
     for (const row of rows) {
       const journey = journeyOfKey(store, row.key)
       if (journey) journeys.push(summaryOf(journey))
-      if (journeys.length === limit) return { journeys, next: row.cursor }
+      const isLate = performance.now() - startedMs > maxPageMs
+      if (journeys.length === limit || isLate) return { journeys, next: row.cursor }
     }
     looked += rows.length
     cursor = rows.at(-1)?.cursor ?? null

@@ -66,8 +66,8 @@ export interface SpanStore {
   /** All spans with this id, of this trace or (null) of any. */
   bySpan(spanId: string, traceId: string | null, limit: number): StoredSpan[]
   children(parent: SpanKey, limit: number): StoredSpan[]
-  /** Spans that carry a link to `target`. */
-  linksTo(target: SpanKey, limit: number): StoredSpan[]
+  /** Spans that carry a link to `target`; their keys alone, since the caller mostly has them. */
+  linksTo(target: SpanKey, limit: number): SpanKey[]
   /** Spans of an event; a null `source` finds the id under every source. */
   byEvent(event: EventKey, limit: number): StoredSpan[]
   /** Trace ids in which an indexed value occurs, newest first. */

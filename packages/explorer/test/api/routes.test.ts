@@ -27,19 +27,23 @@ async function sendGolden(explorer: Explorer): Promise<void> {
   })
 }
 
+/** All pages of the list. */
+async function listed(explorer: Explorer, limit: number): Promise<z.infer<typeof listAnswer>['journeys']> {
+  const journeys: z.infer<typeof listAnswer>['journeys'] = []
+  for (let next: string | null = ''; next !== null; ) {
+    const path: string = `/api/journeys?limit=${limit}${next && `&before=${next}`}`
+    const page: z.infer<typeof listAnswer> = await answerOf(fetch(explorer.url + path), listAnswer)
+    journeys.push(...page.journeys)
+    next = page.next
+  }
+  return journeys
+}
+
 describe('the list of journeys', () => {
   test('has each journey once, newest first, page by page', async (context) => {
     const explorer = await temporaryExplorer(context)
     await sendGolden(explorer)
-    const ids: string[] = []
-    for (let next: string | null = ''; next !== null; ) {
-      const page: z.infer<typeof listAnswer> = await answerOf(
-        fetch(`${explorer.url}/api/journeys?limit=2${next && `&before=${next}`}`),
-        listAnswer,
-      )
-      ids.push(...page.journeys.map(({ id }) => id.slice(0, 4)))
-      next = page.next
-    }
+    const ids = (await listed(explorer, 2)).map(({ id }) => id.slice(0, 4))
     // The batch and the replay are parts of the orders' journeys and have no rows of their own.
     assert.deepEqual(ids, ['old-', 'f5f7', 'e4f7', 'c2f7', 'b1f7', '0af7', 'e-1'])
   })
@@ -47,7 +51,7 @@ describe('the list of journeys', () => {
   test('says of each what a row shows', async (context) => {
     const explorer = await temporaryExplorer(context)
     await sendGolden(explorer)
-    const { journeys } = await answerOf(fetch(`${explorer.url}/api/journeys`), listAnswer)
+    const journeys = await listed(explorer, 50)
     assert.deepEqual(journeys.at(-1), {
       id: 'e-1',
       event: {

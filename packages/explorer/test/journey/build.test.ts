@@ -371,6 +371,36 @@ describe('limits', () => {
     assert.ok((journey.truncated?.spans ?? 0) > 0)
   })
 
+  test('a trace that is thousands of spans deep is followed to its end', (context) => {
+    const deep = Array.from(
+      { length: 4_000 },
+      (_, i): SpanSpec => ({
+        trace: '1',
+        id: `${i + 1}`,
+        ...(i > 0 ? { parent: `${i}` } : {}),
+        at: i * 0.001,
+        ms: 20 - i * 0.002,
+      }),
+    )
+    const journey = journeyIn(storeOf(context, deep), { trace: '1' })
+    assert.equal(journey.spans.length, 4_000)
+    assert.ok(journey.spans.every(({ critical }) => critical))
+  })
+
+  test('of thousands of links into nothing some are named, and the journey is there', (context) => {
+    const astray = Array.from(
+      { length: 100 },
+      (_, i): SpanSpec => ({
+        trace: '1',
+        id: `${i + 1}`,
+        links: Array.from({ length: 100 }, (_, k) => ({ trace: '9', id: `9${i}9${k}` })),
+      }),
+    )
+    const journey = journeyIn(storeOf(context, astray), { trace: '1' })
+    assert.equal(journey.spans.length, 100)
+    assert.equal(journey.findings.length, 200)
+  })
+
   test('spans that are their own ancestors are shown once and named', (context) => {
     const store = storeOf(context, [
       { trace: '1', id: '1', parent: '3' },

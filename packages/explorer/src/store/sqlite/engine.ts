@@ -147,7 +147,10 @@ export function openSqliteStore(options: SqliteStoreOptions): SpanStore {
     byTrace: (traceId, limit) => gather(limit, (p, n) => p.byTrace(traceId, n)),
     bySpan: (spanId, traceId, limit) => gather(limit, (p, n) => p.bySpan(spanId, traceId, n)),
     children: (parent, limit) => gather(limit, (p, n) => p.children(parent, n)),
-    linksTo: (target, limit) => gather(limit, (p, n) => p.linksTo(target, n)),
+    linksTo(target, limit) {
+      const keys = each((p) => p.linksTo(target, limit)).flat()
+      return [...new Map(keys.map((key) => [`${key.traceId}${key.spanId}`, key])).values()].slice(0, limit)
+    },
     byEvent: (event, limit) => gather(limit, (p, n) => p.byEvent(event, n)),
     search(query, limit) {
       const hits = each((p) => p.search(query, limit)).flat()

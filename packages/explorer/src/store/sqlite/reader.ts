@@ -22,7 +22,7 @@ export function partitionReader(db: DatabaseSync) {
   const selectSpanOfTrace = db.prepare(`${ofTrace} AND span.span_id = ? ORDER BY span.id LIMIT ?`)
   const selectChildren = db.prepare(`${ofTrace} AND span.parent_id = ? ORDER BY span.id LIMIT ?`)
   const selectLinks = db.prepare(
-    `SELECT ${columns} FROM link JOIN span ON span.id = link.span
+    `SELECT trace.trace_id, span.span_id FROM link JOIN span ON span.id = link.span JOIN trace ON trace.id = span.trace
      WHERE link.span_id = ? AND link.trace_id = ? ORDER BY span.id LIMIT ?`,
   )
   const selectEvent = db.prepare(
@@ -77,8 +77,10 @@ export function partitionReader(db: DatabaseSync) {
       ).map(storedOf),
     children: (parent: SpanKey, limit: number) =>
       selectChildren.all(blob(parent.traceId), blob(parent.spanId), limit).map(storedOf),
-    linksTo: (target: SpanKey, limit: number) =>
-      selectLinks.all(blob(target.spanId), blob(target.traceId), limit).map(storedOf),
+    linksTo: (target: SpanKey, limit: number): SpanKey[] =>
+      selectLinks
+        .all(blob(target.spanId), blob(target.traceId), limit)
+        .map((row) => ({ traceId: hexOf(row.trace_id), spanId: hexOf(row.span_id) })),
     byEvent: ({ id, source }: EventKey, limit: number) =>
       selectEvent.all(id, source, source, limit).map(storedOf),
     search: ({ name, value }: TermQuery, limit: number) =>

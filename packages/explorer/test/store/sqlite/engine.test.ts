@@ -75,7 +75,7 @@ test('spans are found by trace, id, parent, link and event, over several files a
     assert.deepEqual(names(store.bySpan(spanId('c'), null, 10)), ['late child'])
     assert.deepEqual(names(store.bySpan(spanId('c'), traceId('2'), 10)), [])
     assert.deepEqual(names(store.children(key('1', 'a'), 10)), ['child', 'late child'])
-    assert.deepEqual(names(store.linksTo(key('1', 'a'), 10)), ['process orders'])
+    assert.deepEqual(store.linksTo(key('1', 'a'), 10), [key('2', 'd')])
     assert.deepEqual(names(store.byEvent({ id: 'e-1', source: null }, 10)), ['process orders'])
     assert.deepEqual(names(store.byEvent({ id: 'e-1', source: '/test' }, 10)), ['process orders'])
     assert.deepEqual(names(store.byEvent({ id: 'e-1', source: '/other' }, 10)), [])

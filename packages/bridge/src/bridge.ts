@@ -1,13 +1,13 @@
 import { PermanentError, ThroughlineError } from '@throughline/core'
 import { startAdmin } from './admin.ts'
-import type { Config } from './config/config.ts'
+import type { Config, RouteConfig } from './config/config.ts'
 import type { Address } from './config/field.ts'
 import { addressText } from './config/field.ts'
 import { didYouMean } from './config/nearest.ts'
 import { connect } from './connect.ts'
 import type { Connection } from './connection.ts'
 import { createLog, type Log } from './log.ts'
-import { type Route, type RouteStatus, startRoute } from './route.ts'
+import { type Route, type RouteSetting, type RouteStatus, startRoute } from './route.ts'
 
 export interface BridgeOptions {
   /** Default: standard error, for people on a terminal and JSON lines elsewhere. */
@@ -59,19 +59,25 @@ export async function startBridge(config: Config, options: BridgeOptions = {}): 
       : await startAdmin(config.admin.listen, { statuses, isDraining: () => draining })
   if (admin !== null) log.info(`admin server on http://${addressText(admin.address)}`)
 
-  for (const route of selected) {
+  try {
+    for (const route of selected) routes.push(startRoute(settingOf(route)))
+  } catch (error) {
+    await drain(0)
+    throw error
+  }
+  for (const route of routes) {
+    route.closed.then(whenOneEnded, (error: unknown) => void finish(GRACE_MS, error))
+  }
+
+  function settingOf(route: RouteConfig): RouteSetting {
     const letter = route.deadLetter === undefined ? undefined : connections.get(route.deadLetter.connection)
-    const setting = {
+    return {
       route,
       source: held(connections, route.from.connection),
       target: held(connections, route.to.connection),
       ...(letter === undefined ? {} : { deadLetter: letter }),
       log,
     }
-    routes.push(startRoute(setting))
-  }
-  for (const route of routes) {
-    route.closed.then(whenOneEnded, (error: unknown) => void finish(GRACE_MS, error))
   }
 
   function whenOneEnded(): void {

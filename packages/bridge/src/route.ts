@@ -6,6 +6,7 @@ import {
   type Problem,
   StoppedError,
   type Subscription,
+  type ThroughlineError,
   UnavailableError,
 } from '@throughline/core'
 import { destinationOf, type RouteConfig } from './config/config.ts'
@@ -73,6 +74,9 @@ export function startRoute({ route, source, target, deadLetter, log }: RouteSett
   const report = createReport(log, label, createOutage(log, `${label}: source ${source.place}`))
   const targetOutage = createOutage(log, `${label}: target ${target.place}`)
   const warned = new Set<string>()
+  /** Rejected when the target turns out not to work at all after it did. */
+  const unworkable = Promise.withResolvers<never>()
+  unworkable.promise.catch(() => undefined)
   let state: RouteStatus['state'] = 'connecting'
   let reason: string | undefined
   let sourceConnected = false
@@ -100,16 +104,28 @@ export function startRoute({ route, source, target, deadLetter, log }: RouteSett
   ): Promise<void> {
     const [result] = await publisher.publishMessages([forward(event, delivery, context)])
     if (result === undefined) throw new UnavailableError(`${target.place} gave no answer`)
-    if (!result.ok) {
-      if (result.error instanceof UnavailableError) {
-        targetConnected = false
-        targetOutage.down(result.error)
-      }
-      throw result.error
-    }
+    if (!result.ok) throw await faultOf(result.error)
     counts.forwarded++
     targetConnected = true
     targetOutage.up()
+  }
+
+  /**
+   * Whose fault a failed publish is. A connection that can no longer be opened is not the event's: neither a revoked
+   * password nor a client id that another process took may turn everything that comes into dead letters.
+   */
+  async function faultOf(error: ThroughlineError): Promise<ThroughlineError> {
+    let fault = error
+    if (!(error instanceof UnavailableError)) {
+      const refused = await publisher.open().then(() => null, asError)
+      // Too large, refused by its receiver: the event's own.
+      if (refused === null) return error
+      if (!(refused instanceof UnavailableError)) unworkable.reject(refused)
+      fault = new UnavailableError(errorMessage(refused), { cause: refused })
+    }
+    targetConnected = false
+    targetOutage.down(fault)
+    return fault
   }
 
   function openDeadLetter() {
@@ -185,7 +201,7 @@ export function startRoute({ route, source, target, deadLetter, log }: RouteSett
 
   async function run(): Promise<void> {
     try {
-      await Promise.all([connectSource(), connectTarget(publisher)])
+      await Promise.race([Promise.all([connectSource(), connectTarget(publisher)]), unworkable.promise])
     } catch (error) {
       if (closing.signal.aborted) return
       reason = errorMessage(error)
@@ -236,6 +252,10 @@ export function startRoute({ route, source, target, deadLetter, log }: RouteSett
       return ending
     },
   }
+}
+
+function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown))
 }
 
 function placesOf(from: RouteConfig['from']): string {

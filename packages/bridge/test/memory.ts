@@ -1,4 +1,4 @@
-import { createBroker } from '@throughline/core'
+import { createBroker, type PermanentError } from '@throughline/core'
 import { memoryTransport } from '@throughline/testkit'
 import { type Bridge, startBridge } from '../src/bridge.ts'
 import { parseConfig } from '../src/config/read.ts'
@@ -19,12 +19,35 @@ const CONFIG = `connections:
 routes:
 `
 
-export type Memory = ReturnType<typeof memoryTransport>
+/** The in-memory transport, whose publishers can be refused for good: as by a broker that knows their password no longer. */
+export type Memory = ReturnType<typeof memoryTransport> & { ban(error: PermanentError): void }
+
+function memory(): Memory {
+  const transport = memoryTransport()
+  let banned: PermanentError | null = null
+  return {
+    ...transport,
+    publisher(options) {
+      const made = transport.publisher(options)
+      return {
+        ...made,
+        open: () => (banned === null ? made.open() : Promise.reject(banned)),
+        publish: async (messages) => {
+          const error = banned
+          return error === null ? made.publish(messages) : messages.map(() => ({ ok: false, error }))
+        },
+      }
+    },
+    ban(error) {
+      banned = error
+    },
+  }
+}
 
 /** A bridge between two brokers in the process, `in` and `out`, that speak as Kafka does. `routes` is YAML. */
 export async function memoryBridge(routes: string, more = '') {
   const log = recordingLog()
-  const brokers = { in: memoryTransport(), out: memoryTransport() }
+  const brokers = { in: memory(), out: memory() }
   const config = parseConfig(`${CONFIG}${routes}${more}`, 'memory.yaml', {})
   const bridge: Bridge = await startBridge(config, {
     log,

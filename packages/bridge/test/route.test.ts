@@ -283,3 +283,22 @@ test('a key keeps its order while its events fail and are tried again', async ()
     assert.equal(order.length, 20)
   }
 })
+
+test('a target that can no longer be opened ends the bridge; it makes no dead letters', async () => {
+  const {
+    bridge,
+    log,
+    in: source,
+    out,
+  } = await memoryBridge(`${ROUTE}    deadLetter: { connection: in, topic: dead }\n`)
+  await eventually(() => assert.ok(bridge.routes()[0]?.ready))
+  out.ban(new PermanentError('another client took this id', { code: 'TL_TAKEN' }))
+  await publish(source, { id: '1' }, { id: '2' })
+  await assert.rejects(bridge.closed, { code: 'TL_TAKEN' })
+  assert.deepEqual(source.messages('dead'), [])
+  assert.equal(source.unsettled('g'), 2)
+  assert.deepEqual(
+    log.lines.filter((line) => line.startsWith('error')),
+    ['error route copy: another client took this id'],
+  )
+})

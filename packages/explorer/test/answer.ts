@@ -20,4 +20,8 @@ export const journeyAnswer = z.looseObject({
   traceIds: z.array(z.string()),
   spans: z.array(z.unknown()),
 })
-export const explorerStatus = z.looseObject({ spanCount: z.number(), otlpHttp: z.string().nullable() })
+export const explorerStatus = z.looseObject({
+  spanCount: z.number(),
+  bytes: z.number(),
+  otlpHttp: z.string().nullable(),
+})

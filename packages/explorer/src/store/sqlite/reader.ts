@@ -128,11 +128,9 @@ export function partitionReader(db: DatabaseSync) {
   }
 }
 
-/** Bytes as text in which ASCII letters are small: UTF-8 can be searched in it without being decoded. */
+/** Bytes as text in one case: UTF-8 can be searched in it without being decoded, if the needle is treated alike. */
 const foldedOf = (bytes: Uint8Array): string =>
-  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
-    .toString('latin1')
-    .replace(/[A-Z]+/g, (letters) => letters.toLowerCase())
+  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1').toLowerCase()
 
 // A column of another type than the schema's comes only from a damaged file.
 function bytesOf(column: unknown): Uint8Array {

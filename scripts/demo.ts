@@ -2,6 +2,7 @@ import { rmSync } from 'node:fs'
 import { constants } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
+import { interrupted } from '@throughline/cli/signals'
 import { type Journey, renderJourneyText } from '@throughline/explorer'
 import { setUp } from './bootstrap.mjs'
 import { areFree, freePorts } from './brokers/ports.ts'
@@ -33,7 +34,7 @@ export async function demo(args: readonly string[]): Promise<number> {
     process.stdout.write(help)
     return 0
   }
-  const told = untilTold()
+  const told = interrupted()
   const startedAt = performance.now()
   if (!(await setUp('demo', args))) return 1
   return run({
@@ -142,7 +143,9 @@ async function start(starting: Starting): Promise<Started> {
     () => fleet.start(early.explorer),
     () => `http://127.0.0.1:${explorerPort}`,
   )
-  const [brokers] = await Promise.all([starting.startingBrokers, explorer])
+  // It needs no broker either.
+  const echo = fleet.start(early.echo)
+  const [brokers] = await Promise.all([starting.startingBrokers, explorer, echo])
   const addresses = { ...own, kafkaBrokers: brokers.kafka?.bootstrap ?? '', mqttUrl: brokers.mqtt?.url ?? '' }
   const specs = serviceSpecs({ ...settings, addresses })
   await report.step(
@@ -159,11 +162,11 @@ async function start(starting: Starting): Promise<Started> {
   const handled = () => {
     counts.handled++
   }
-  const services = [specs.echo, { ...specs.device, onLine: handled }, specs.forwarder, specs.webhook]
+  const services = [{ ...specs.device, onLine: handled }, specs.forwarder, specs.webhook]
   await report.step(
     'services',
     () => Promise.all(services.map((spec) => fleet.start(spec))),
-    (all) => all.map(({ name }) => name).join(', '),
+    (all) => ['echo', ...all.map(({ name }) => name)].join(', '),
   )
   const publishers = [{ ...specs.station, onLine: posted }, specs.legacy]
   await report.step(
@@ -200,9 +203,7 @@ async function follow(
   for (;;) {
     await pause(1000, undefined, { signal: over })
     const { posted, handled } = started.counts
-    report.status(
-      `${posted} readings posted · ${handled} handled by the device · ${urls.explorer} · Ctrl-C ends`,
-    )
+    report.status(`${posted} posted · ${handled} handled · ${urls.explorer} · Ctrl-C ends`)
   }
 }
 
@@ -223,18 +224,4 @@ function curl(webhookUrl: string): string {
     data: { celsius: 21.5 },
   }
   return `curl -i ${webhookUrl} -H 'content-type: application/cloudevents+json' -d '${JSON.stringify(event)}'`
-}
-
-/** Resolves with the first signal that asks for the end. The second ends this process at once, and the reapers see to the others. */
-function untilTold(): Promise<NodeJS.Signals> {
-  const { promise, resolve } = Promise.withResolvers<NodeJS.Signals>()
-  let asked = false
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.on(signal, () => {
-      if (asked) process.exit(128 + constants.signals[signal])
-      asked = true
-      resolve(signal)
-    })
-  }
-  return promise
 }

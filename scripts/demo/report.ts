@@ -36,7 +36,7 @@ export function createReport(stream: NodeJS.WriteStream, everyMs = 30_000): Repo
 
   function status(text: string): void {
     if (stream.isTTY) {
-      stream.write(`\r\x1b[K  ${text.slice(0, stream.columns - 3)}`)
+      stream.write(`\r\x1b[K  ${text.slice(0, (stream.columns || 80) - 3)}`)
       statusShown = true
     } else if (performance.now() - statusAt >= everyMs) {
       statusAt = performance.now()

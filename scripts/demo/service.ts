@@ -36,6 +36,8 @@ export class ServiceError extends Error {
 }
 
 const keptLines = 20
+// Kafka holds a consumer's place for 30 s after it was killed, also over a restart of the broker.
+const readyWithinMs = 90_000
 
 /**
  * Starts a service by Node's path, with no shell or wrapper between. In a process group of its own: Ctrl-C reaches the
@@ -85,7 +87,11 @@ export function startService(spec: ServiceSpec, log: (line: string) => void): Se
  *
  * @throws ServiceError where it ends before that, or is not ready in time.
  */
-export async function untilReady(service: Service, spec: ServiceSpec, withinMs = 30_000): Promise<void> {
+export async function untilReady(
+  service: Service,
+  spec: ServiceSpec,
+  withinMs = readyWithinMs,
+): Promise<void> {
   const deadline = performance.now() + withinMs
   const over = service.exited.then((end) => {
     throw failure(service, endText(end))

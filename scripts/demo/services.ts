@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { repository } from '../bootstrap/paths.mjs'
+import { cacheFolder, repository } from '../bootstrap/paths.mjs'
 import type { ServiceName } from './options.ts'
 import type { Service, ServiceSpec } from './service.ts'
 
@@ -98,6 +98,8 @@ function environment(name: ServiceName | 'explorer', settings: ServiceSettings):
   const inherited = Object.entries(process.env).filter(([variable]) => !variable.startsWith('OTEL_'))
   return {
     ...Object.fromEntries(inherited),
+    // A third less processor time a start, which seven processes at once feel.
+    NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? join(cacheFolder(), 'compile'),
     OTEL_SERVICE_NAME: name,
     OTEL_EXPORTER_OTLP_ENDPOINT: urls.otlp,
     // Journeys are to be seen at once; by default spans wait for five seconds.

@@ -3,6 +3,7 @@
 // it: in a clone it goes on as the repository's own Node with the TypeScript sources, else it starts the built files.
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
+import module from 'node:module'
 import { constants } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -12,12 +13,19 @@ const built = new URL('../dist/main.js', import.meta.url)
 const sources = new URL('../src/main.ts', import.meta.url)
 
 if (!existsSync(sources)) await startBuilt()
-else if (process.execArgv.includes(condition)) await import(sources.href)
+else if (process.execArgv.includes(condition)) await start(sources)
 else startSources()
+
+/** @param {URL} main */
+async function start(main) {
+  // Saves a third of the processor time of a start, from the second one on (Node 22.8).
+  module.enableCompileCache?.()
+  await import(main.href)
+}
 
 async function startBuilt() {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
-  if (major > 22 || (major === 22 && minor >= 22)) await import(built.href)
+  if (major > 22 || (major === 22 && minor >= 22)) await start(built)
   else fail(`needs Node 22.22 or newer, and this is ${process.version}: install one from https://nodejs.org`)
 }
 

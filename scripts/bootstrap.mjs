@@ -23,6 +23,7 @@ const brokers = () => [
 export function needsOf(task, args) {
   const withBrokers = ['packages', ...brokers()]
   if (task === 'demo' || task === 'bench') return withBrokers
+  if (task === 'screenshot') return [...withBrokers, 'chromium']
   if (task === 'test' && !args.includes('--quick')) return [...withBrokers, 'clients', 'chromium']
   if (task === 'brokers' && ['start', 'restart', 'run'].some((command) => args.includes(command))) {
     return ['packages', 'java', 'kafka', 'mosquitto']

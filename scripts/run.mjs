@@ -12,6 +12,7 @@ const tasks = {
   build: ['scripts/build.ts'],
   bench: ['bench/run.ts'],
   brokers: ['scripts/brokers.ts'],
+  screenshot: ['scripts/screenshot.ts'],
 }
 
 if (Number(process.versions.node.split('.')[0]) < 18) {

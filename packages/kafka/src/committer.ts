@@ -54,7 +54,7 @@ export function createCommitter({ intervalMs, assignments, commit }: CommitterOp
   }
 
   async function flush(): Promise<void> {
-    await committing
+    if (committing !== null) await committing
     await commitNow()
   }
 

@@ -5,7 +5,8 @@ interface Leaf {
   readonly message: string
   /** Kafka's own name of the error: `MESSAGE_TOO_LARGE`. */
   readonly apiId: string | undefined
-  readonly code: string | undefined
+  /** Codes of the error and of what it is wrapped in, innermost first. */
+  readonly codes: readonly string[]
 }
 
 /** The broker does not let us do this at all, whatever the message. */
@@ -47,7 +48,7 @@ export function isUnknownTopic(error: unknown): boolean {
   return (
     hasApiId(error, UNKNOWN_TOPIC_API_IDS) ||
     leavesOf(error).some(
-      ({ message, code }) => code === 'PLT_KFK_USER' && message.startsWith('Unknown topic'),
+      ({ message, codes }) => codes.includes('PLT_KFK_USER') && message.startsWith('Unknown topic'),
     )
   )
 }
@@ -62,7 +63,7 @@ export function kafkaError(error: unknown, address: string, failed: string): Thr
   const causes = [...new Set(leaves.map(({ message }) => message.replace(/\.$/, '')))].slice(0, 3).join('; ')
   const message = `Kafka at ${address}: ${failed}: ${causes}`
   const refused = leaves.some(
-    ({ apiId = '', code = '' }) => REFUSED_API_IDS.has(apiId) || REFUSED_CODES.has(code),
+    ({ apiId = '', codes }) => REFUSED_API_IDS.has(apiId) || codes.some((code) => REFUSED_CODES.has(code)),
   )
   if (refused) return new PermanentError(message, { cause: error, code: 'TL_KAFKA_REFUSED' })
   if (hasApiId(error, TOO_LARGE_API_IDS)) {
@@ -77,17 +78,17 @@ function leavesOf(error: unknown, depth = 0): readonly Leaf[] {
   if (depth < MAX_DEPTH && error instanceof AggregateError && error.errors.length > 0) {
     return error.errors.flatMap((each) => leavesOf(each, depth + 1))
   }
-  const own: Leaf = {
-    message: errorMessage(error),
-    apiId: textAt(error, 'apiId'),
-    code: textAt(error, 'code'),
-  }
+  const code = textAt(error, 'code')
+  const codes = code === undefined ? [] : [code]
+  const apiId = textAt(error, 'apiId')
   if (depth < MAX_DEPTH && error instanceof Error && error.cause !== undefined) {
-    const inner = leavesOf(error.cause, depth + 1)
-    // The wrapper's code says what kind it is (authentication), the cause what happened.
-    return inner.map((leaf) => ({ ...leaf, code: own.code ?? leaf.code, apiId: leaf.apiId ?? own.apiId }))
+    return leavesOf(error.cause, depth + 1).map((leaf) => ({
+      ...leaf,
+      apiId: leaf.apiId ?? apiId,
+      codes: [...leaf.codes, ...codes],
+    }))
   }
-  return [own]
+  return [{ message: errorMessage(error), apiId, codes }]
 }
 
 function textAt(error: unknown, name: string): string | undefined {

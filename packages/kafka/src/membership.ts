@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { Consumer, type GroupAssignment, ListOffsetTimestamps } from '@platformatic/kafka'
-import { PermanentError } from '@throughline/core'
+import { PermanentError, UnavailableError } from '@throughline/core'
 import type { Assignment } from './assignment.ts'
+import { cooperativeAssigner } from './assignor.ts'
 import { hasApiId, kafkaError } from './errors.ts'
 import { createHealth } from './health.ts'
 import { within } from './notifier.ts'
@@ -44,7 +45,7 @@ export interface Membership {
 
 const HEARTBEAT_MS = 1000
 const REJOIN_PAUSE_MS = 200
-const LEAVE_MS = 2000
+const LEAVE_MS = 1000
 /** Errors that are a group's normal life: joining again mends them. */
 const REJOIN: ReadonlySet<string> = new Set([
   'COORDINATOR_LOAD_IN_PROGRESS',
@@ -72,6 +73,7 @@ export function createMembership(connection: Connection, options: MembershipOpti
     requestTimeout: rebalanceTimeoutMs + 5000,
     autocommit: false,
     protocols: [{ name: 'cooperative-sticky', version: 3 }],
+    partitionAssigner: cooperativeAssigner,
     // The one place where the driver waits for us before it agrees to a revocation. See RATIONALE.md.
     async protocolsMetadata() {
       await options.beforeJoin(consumer.assignments ?? [])
@@ -88,7 +90,7 @@ export function createMembership(connection: Connection, options: MembershipOpti
   consumer.on('consumer:heartbeat:end', health.succeeded)
   consumer.on('consumer:heartbeat:error', ({ error }) => health.failed(error, heartbeatAt))
   consumer.on('consumer:heartbeat:stalled', ({ lastError, stalledFor }) => {
-    onLost(lastError ?? new Error(`no heartbeat was answered for ${stalledFor} ms`))
+    onLost(lastError ?? new UnavailableError(silent(stalledFor)))
   })
   consumer.on('consumer:group:join', ({ assignments = [] }) => {
     health.succeeded()
@@ -109,6 +111,7 @@ export function createMembership(connection: Connection, options: MembershipOpti
     const began = performance.now()
     while (!left) {
       try {
+        await findBrokers()
         await consumer.joinGroup({})
         return
       } catch (error) {
@@ -118,6 +121,18 @@ export function createMembership(connection: Connection, options: MembershipOpti
         await delay(REJOIN_PAUSE_MS)
       }
     }
+  }
+
+  /** A broker that takes connections and answers nothing would hold JoinGroup for its long time limit. */
+  async function findBrokers(): Promise<void> {
+    const found = consumer.metadata({ topics: [...topics], forceUpdate: true })
+    found.catch(() => undefined)
+    const timeoutMs = connection.connectTimeoutMs + lostAfterMs
+    if (!(await within(found, timeoutMs))) throw new UnavailableError(silent(timeoutMs))
+  }
+
+  function silent(timeoutMs: number): string {
+    return `Kafka at ${connection.address} has not answered for ${timeoutMs} ms`
   }
 
   async function commit(assignments: readonly Assignment[]): Promise<void> {

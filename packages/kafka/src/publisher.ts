@@ -53,6 +53,7 @@ export function kafkaPublisher(connection: Connection, options: KafkaPublisherOp
       const error = new UnavailableError('the Kafka publisher is closed')
       return Promise.resolve(messages.map(() => ({ ok: false, error })))
     }
+    if (messages.length === 0) return Promise.resolve([])
     const { promise, resolve } = Promise.withResolvers<readonly PublishResult[]>()
     const results: (PublishResult | undefined)[] = messages.map(() => undefined)
     let open = messages.length
@@ -81,7 +82,6 @@ export function kafkaPublisher(connection: Connection, options: KafkaPublisherOp
         isAnswered: () => results[index] !== undefined,
       })
     })
-    if (open === 0) giveUp()
     publishing.add(promise)
     void promise.then(() => publishing.delete(promise))
     return promise
@@ -109,7 +109,9 @@ export function kafkaPublisher(connection: Connection, options: KafkaPublisherOp
       fail([pending], new PermanentError(message))
       return
     }
-    laneOf(topic, state, partition).add(pending)
+    const lane = laneOf(topic, state, partition)
+    lane.add(pending)
+    if (closing !== null) lane.flush()
   }
 
   function stateOf(topic: string): TopicState {

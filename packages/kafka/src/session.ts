@@ -21,7 +21,7 @@ export interface Session {
   readonly ended: boolean
 }
 
-const FINAL_COMMIT_MS = 5000
+const FINAL_COMMIT_MS = 3000
 
 /** Joins the group. Throws UnavailableError or PermanentError when that is not possible. `stop` ends it, also while it joins. */
 export async function openSession(

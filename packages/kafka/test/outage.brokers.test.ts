@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { UnavailableError } from '@throughline/core'
+import { kafkaProxy } from './relay.ts'
+import {
+  ACCEPT,
+  brokers,
+  newGroup,
+  newTopic,
+  numbered,
+  publisherOf,
+  subscriberOf,
+  take,
+  textOfBody,
+} from './support.ts'
+
+test('2,000 messages with connections cut on the way: none is lost', async (t) => {
+  const topic = await newTopic(3)
+  const proxy = await kafkaProxy(brokers())
+  t.after(() => proxy.close())
+  const subscriber = subscriberOf(t, { topics: [topic], group: newGroup(), window: 100 }, proxy.address)
+  await publisherOf(t, topic).publish(numbered(2000, 30))
+  const seen = new Set<string>()
+  let cuts = 0
+  await take(subscriber, 2000, async (deliveries) => {
+    for (const each of deliveries) seen.add(textOfBody(each))
+    await subscriber.settle(deliveries, ACCEPT)
+    if (seen.size >= 300 * (cuts + 1)) {
+      cuts++
+      proxy.cut()
+    }
+  })
+  assert.equal(seen.size, 2000)
+  assert.ok(cuts >= 5)
+})
+
+for (const [how, breakIt] of [
+  ['is refused', (proxy: Proxy) => proxy.refuse()],
+  ['hangs', async (proxy: Proxy) => proxy.stall()],
+] as const) {
+  test(`reading throws when the broker ${how}, and goes on when it is called again`, async (t) => {
+    const topic = await newTopic()
+    const proxy = await kafkaProxy(brokers())
+    t.after(() => proxy.close())
+    const times = { lostAfterMs: 500, sessionTimeoutMs: 2000 }
+    const options = { topics: [topic], group: newGroup(), ...times }
+    const subscriber = subscriberOf(t, options, proxy.address, 1000)
+    await publisherOf(t, topic).publish(numbered(5))
+    const held = await take(subscriber, 5)
+    await breakIt(proxy)
+    await assert.rejects(take(subscriber, 1), (error) => {
+      return error instanceof UnavailableError && error.message.includes(proxy.address)
+    })
+    assert.ok(held.every(({ signal }) => signal?.aborted))
+    await assert.rejects(subscriber.open(), UnavailableError)
+    await proxy.restore()
+    // Of an earlier connection: it counts for nothing.
+    await subscriber.settle(held, ACCEPT)
+    const again = await take(subscriber, 5)
+    assert.deepEqual(again.map(textOfBody), ['0', '1', '2', '3', '4'])
+  })
+}
+
+test('close does not wait for a broker that hangs', async (t) => {
+  const topic = await newTopic()
+  const proxy = await kafkaProxy(brokers())
+  t.after(() => proxy.close())
+  const subscriber = subscriberOf(t, { topics: [topic], group: newGroup() }, proxy.address)
+  await publisherOf(t, topic).publish(numbered(1))
+  const held = await take(subscriber, 1)
+  proxy.stall()
+  await subscriber.settle(held, ACCEPT)
+  await subscriber.close()
+})
+
+type Proxy = Awaited<ReturnType<typeof kafkaProxy>>

@@ -8,7 +8,13 @@ import { createHealth } from './health.ts'
 import { within } from './notifier.ts'
 import { type Connection, clientOptions } from './options.ts'
 
+/** Who we are to the group, over connections: a member that comes back by its id is not waited for as a lost one. */
+export interface Identity {
+  memberId: string | null
+}
+
 export interface MembershipOptions {
+  readonly identity: Identity
   readonly topics: readonly string[]
   readonly group: string
   readonly sessionTimeoutMs: number
@@ -41,6 +47,8 @@ export interface Membership {
   boundary(topic: string, partition: number, start: 'earliest' | 'latest'): Promise<bigint>
   /** Bounded: a broker that is gone cannot hold it up. Never rejects. */
   leave(): Promise<void>
+  /** Disconnects without leaving, to come back by the same member id. Never rejects. */
+  detach(): Promise<void>
 }
 
 const HEARTBEAT_MS = 1000
@@ -57,7 +65,7 @@ const REJOIN: ReadonlySet<string> = new Set([
 ])
 
 export function createMembership(connection: Connection, options: MembershipOptions): Membership {
-  const { group, sessionTimeoutMs, lostAfterMs, onLost } = options
+  const { identity, group, sessionTimeoutMs, lostAfterMs, onLost } = options
   const topics = [...options.topics]
   const rebalanceTimeoutMs = Math.max(sessionTimeoutMs, 30_000)
   let left = false
@@ -81,6 +89,7 @@ export function createMembership(connection: Connection, options: MembershipOpti
     },
   })
   for (const topic of topics) consumer.topics.track(topic)
+  consumer.memberId = identity.memberId
 
   const health = createHealth(lostAfterMs, onLost)
   let heartbeatAt = performance.now()
@@ -94,6 +103,7 @@ export function createMembership(connection: Connection, options: MembershipOpti
   })
   consumer.on('consumer:group:join', ({ assignments = [] }) => {
     health.succeeded()
+    identity.memberId = consumer.memberId
     options.onJoined(assignments)
   })
   // The driver gives up a rejoin after its first failure.
@@ -173,24 +183,26 @@ export function createMembership(connection: Connection, options: MembershipOpti
 
   async function leave(): Promise<void> {
     left = true
-    const parted = async () => {
-      await consumer.leaveGroup(true)
-      await consumer.close(true)
-    }
+    identity.memberId = null
     await within(
-      parted().catch(() => undefined),
+      Promise.resolve(consumer.leaveGroup(true)).catch(() => undefined),
       LEAVE_MS,
     )
-    // Where the broker did not answer: no socket and no timer of the driver stays.
-    await within(
-      consumer.close(true).catch(() => undefined),
-      LEAVE_MS,
-    )
+    await detach()
+  }
+
+  async function detach(): Promise<void> {
+    left = true
+    // Connections first: the driver leaves the group on closing where it still has one.
     await within(
       consumer.connections.close().catch(() => undefined),
       LEAVE_MS,
     )
+    await within(
+      consumer.close(true).catch(() => undefined),
+      LEAVE_MS,
+    )
   }
 
-  return { consumer, join, commit, startsOf, boundary, leave }
+  return { consumer, join, commit, startsOf, boundary, leave, detach }
 }

@@ -39,9 +39,9 @@ export interface KafkaSubscriberOptions {
   readonly start?: 'earliest' | 'latest'
   /** Deliveries handed out and not settled, at most, over all partitions. Default 1,000. */
   readonly window?: number
-  /** How long the group waits for a member that fell silent before its partitions go to others, milliseconds. Default 30,000. */
+  /** How long the group waits for a member that fell silent, or was killed, before its partitions go to others, milliseconds. Default 10,000. */
   readonly sessionTimeoutMs?: number
-  /** How long a revoked partition's deliveries may still be settled before it is given away, milliseconds. Default 3,000. */
+  /** How long a revoked partition's deliveries may still be settled before it is given away, milliseconds; under half of `sessionTimeoutMs`. Default 3,000. */
   readonly revokeGraceMs?: number
   /** Settled offsets are committed at most this late, milliseconds. Default 200. */
   readonly commitIntervalMs?: number

@@ -42,7 +42,9 @@ export function kafkaPublisher(connection: Connection, options: KafkaPublisherOp
   // Three tries fit in the time a message has, even where each of them hangs.
   const requestTimeoutMs = Math.max(Math.min(positive('timeoutMs', timeoutMs), 1000), timeoutMs / 3)
   const client = createProducerClient(connection, requestTimeoutMs)
-  const table = createTopicTable(client.partitionsOf, timeoutMs)
+  const table = createTopicTable(client.partitionsOf, timeoutMs, (error) => {
+    lastFailure = error
+  })
   const topics = new Map<string, TopicState>()
   const publishing = new Set<Promise<unknown>>()
   let lastFailure: unknown = new Error('no answer')

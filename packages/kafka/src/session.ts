@@ -4,7 +4,7 @@ import { type Assignment, assignmentKey, createAssignment } from './assignment.t
 import { createCommitter } from './committer.ts'
 import { kafkaError } from './errors.ts'
 import { createFetcher, type Fetched } from './fetcher.ts'
-import { createMembership } from './membership.ts'
+import { createMembership, type Identity } from './membership.ts'
 import { createNotifier, within } from './notifier.ts'
 import type { Connection, KafkaSubscriberOptions } from './options.ts'
 
@@ -27,6 +27,7 @@ const FINAL_COMMIT_MS = 3000
 export async function openSession(
   connection: Connection,
   options: SessionOptions,
+  identity: Identity,
   stop: AbortSignal,
 ): Promise<Session> {
   const { group, window, start, revokeGraceMs } = options
@@ -39,7 +40,7 @@ export async function openSession(
   /** Rebalances follow each other while starts are still being asked for. */
   let assigning: Promise<void> = Promise.resolve()
 
-  const membership = createMembership(connection, { ...options, beforeJoin, onJoined, onLost })
+  const membership = createMembership(connection, { ...options, identity, beforeJoin, onJoined, onLost })
   const fetcher = createFetcher(connection, membership, {
     ...options,
     assignments: () => assignments.values(),
@@ -136,7 +137,8 @@ export async function openSession(
     committer.close()
     for (const assignment of [...assignments.values()]) drop(assignment, 'the subscriber has disconnected')
     await fetcher.close()
-    await membership.leave()
+    if (failure instanceof UnavailableError) await membership.detach()
+    else await membership.leave()
   }
 
   function unsettled(): number {
@@ -182,8 +184,9 @@ export async function openSession(
     await membership.join()
     await assigning
   } catch (error) {
+    failure ??= kafkaError(error, connection.address, `the group ${group} could not be joined`)
     await close()
-    throw failure ?? kafkaError(error, connection.address, `the group ${group} could not be joined`)
+    throw failure
   }
   if (ending !== null)
     throw failure ?? new UnavailableError('the Kafka subscriber was closed while it joined')

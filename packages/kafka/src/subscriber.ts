@@ -7,6 +7,7 @@ import {
 } from '@throughline/core'
 import type { Assignment } from './assignment.ts'
 import type { Fetched } from './fetcher.ts'
+import type { Identity } from './membership.ts'
 import { type Connection, isTopicName, type KafkaSubscriberOptions, positive } from './options.ts'
 import { decodeRecord } from './record.ts'
 import { openSession, type Session, type SessionOptions } from './session.ts'
@@ -26,6 +27,7 @@ interface KafkaDelivery extends Delivery {
 export function kafkaSubscriber(connection: Connection, given: KafkaSubscriberOptions): Subscriber {
   const options = sessionOptions(given)
   const stop = new AbortController()
+  const identity: Identity = { memberId: null }
   let session: Session | null = null
   let opening: Promise<Session> | null = null
 
@@ -33,7 +35,7 @@ export function kafkaSubscriber(connection: Connection, given: KafkaSubscriberOp
   async function connect(): Promise<Session> {
     if (stop.signal.aborted) throw new PermanentError('the Kafka subscriber is closed')
     if (session !== null && !session.ended) return session
-    opening ??= openSession(connection, options, stop.signal).finally(() => {
+    opening ??= openSession(connection, options, identity, stop.signal).finally(() => {
       opening = null
     })
     session = await opening
@@ -95,7 +97,7 @@ function isOurs(delivery: Delivery): delivery is KafkaDelivery {
 function sessionOptions(given: KafkaSubscriberOptions): SessionOptions {
   const { topics, group, start = 'earliest', window = 1000, maxFetchBytes = 8_388_608 } = given
   const {
-    sessionTimeoutMs = 30_000,
+    sessionTimeoutMs = 10_000,
     revokeGraceMs = 3000,
     commitIntervalMs = 200,
     lostAfterMs = 5000,

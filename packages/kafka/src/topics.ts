@@ -21,7 +21,12 @@ interface Entry {
   refreshing: boolean
 }
 
-export function createTopicTable(lookup: (topic: string) => Promise<number>, timeoutMs: number): TopicTable {
+/** @param onFailure told of every try that failed, for those whose time is up before the last one. */
+export function createTopicTable(
+  lookup: (topic: string) => Promise<number>,
+  timeoutMs: number,
+  onFailure: (error: unknown) => void,
+): TopicTable {
   const entries = new Map<string, Entry>()
   const asking = new Set<Promise<unknown>>()
 
@@ -43,6 +48,7 @@ export function createTopicTable(lookup: (topic: string) => Promise<number>, tim
       try {
         return await lookup(topic)
       } catch (error) {
+        onFailure(error)
         const patienceMs = isUnknownTopic(error) ? Math.min(UNKNOWN_TOPIC_GRACE_MS, timeoutMs) : timeoutMs
         const leftMs = patienceMs - (performance.now() - began)
         if (leftMs <= 0 || kafkaError(error, '', '') instanceof PermanentError) throw error

@@ -91,7 +91,7 @@ export function collect(store: SpanStore, start: Start, budget = defaultBudget):
     for (const key of referrers) enter(key)
   }
 
-  const { focus, seeds } = seedsOf(store, start, budget)
+  const { focus, seeds } = seedsOf(store, start, budget, viewOf)
   for (const seed of seeds) enter(seed.span)
   const seedIds: ReadonlySet<string> = start.kind === 'event' ? new Set() : new Set(seeds.map(({ id }) => id))
 
@@ -116,7 +116,12 @@ export function collect(store: SpanStore, start: Start, budget = defaultBudget):
   return { nodes, focus, leftOut }
 }
 
-function seedsOf(store: SpanStore, start: Start, budget: number): { focus: EventKey | null; seeds: Node[] } {
+function seedsOf(
+  store: SpanStore,
+  start: Start,
+  budget: number,
+  viewOf: (traceId: string) => TraceView,
+): { focus: EventKey | null; seeds: readonly Node[] } {
   const ofEvent = (event: EventKey) => store.byEvent(event, budget).map(nodeOf)
   switch (start.kind) {
     case 'event': {
@@ -131,7 +136,7 @@ function seedsOf(store: SpanStore, start: Start, budget: number): { focus: Event
       }
     }
     case 'trace': {
-      const seeds = store.byTrace(start.traceId, budget).map(nodeOf)
+      const seeds = viewOf(start.traceId).nodes
       const events = new Map(
         seeds.flatMap(({ meaning: { event } }) => (event ? [[`${event.source} ${event.id}`, event]] : [])),
       )

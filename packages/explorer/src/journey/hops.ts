@@ -26,9 +26,54 @@ export function sentAtUnixNanos({ meaning, span }: Node): bigint | null {
 /** All hops in order of their beginning: messages from send to process, and calls from client to server. */
 export function hopsOf(graph: Graph, deliveries: readonly Delivery[], clock: Clock): NodeHop[] {
   const hops = [...deliveries.map((delivery) => messageHop(delivery, clock)), ...callHops(graph, clock)]
-  const beginning = ({ hop }: NodeHop) => hop.sentMs ?? hop.processedMs ?? 0
-  hops.sort((a, b) => beginning(a) - beginning(b) || (a.hop.processedMs ?? 0) - (b.hop.processedMs ?? 0))
-  return hops.map((one, index) => ({ ...one, hop: { ...one.hop, index } }))
+  const ordered = orderOf(graph, hops)
+  return ordered.map((one, index) => ({ ...one, hop: { ...one.hop, index } }))
+}
+
+/**
+ * Hops by their beginning, but never before the one that led to them: some instrumentations cut their times to
+ * milliseconds, so that a call seems to begin before the process that made it.
+ */
+function orderOf(graph: Graph, hops: readonly NodeHop[]): NodeHop[] {
+  const byReceiver = new Map<Node, NodeHop>()
+  for (const one of hops) {
+    for (const node of [one.receiver, ...one.retries]) if (node) byReceiver.set(node, one)
+  }
+  const places = new Map<NodeHop, { readonly beginsMs: number; readonly depth: number }>()
+
+  /** The hop whose receiver sent this one, directly or by spans between. */
+  function causeOf({ send }: NodeHop): NodeHop | undefined {
+    const seen = new Set<Node>()
+    for (let at = send ?? undefined; at && !seen.has(at); at = graph.parent(at)) {
+      const cause = byReceiver.get(at)
+      if (cause && at !== send) return cause
+      seen.add(at)
+    }
+    return undefined
+  }
+
+  for (const one of hops) {
+    const chain: NodeHop[] = []
+    let at: NodeHop | undefined = one
+    while (at && !places.has(at) && !chain.includes(at)) {
+      chain.push(at)
+      at = causeOf(at)
+    }
+    for (const next of chain.reverse()) {
+      const before = at ? places.get(at) : undefined
+      const ownMs = next.hop.sentMs ?? next.hop.processedMs ?? 0
+      places.set(next, {
+        beginsMs: Math.max(ownMs, before?.beginsMs ?? ownMs),
+        depth: (before?.depth ?? 0) + 1,
+      })
+      at = next
+    }
+  }
+  const none = { beginsMs: 0, depth: 0 }
+  return [...hops].sort((a, b) => {
+    const [x, y] = [places.get(a) ?? none, places.get(b) ?? none]
+    return x.beginsMs - y.beginsMs || x.depth - y.depth || (a.hop.processedMs ?? 0) - (b.hop.processedMs ?? 0)
+  })
 }
 
 function messageHop({ send, receiver, retries }: Delivery, clock: Clock): NodeHop {
@@ -123,4 +168,6 @@ function callHop(client: Node | null, server: Node | null, clock: Clock): NodeHo
 }
 
 export const refOf = ({ span: { traceId, spanId } }: Node) => ({ traceId, spanId })
-export const durationMs = ({ span }: Node): number => Number(span.endUnixNanos - span.startUnixNanos) / 1e6
+/** An end before the start, as a clock that was set back writes it, is a duration of 0. */
+export const durationMs = ({ span }: Node): number =>
+  Math.max(0, Number(span.endUnixNanos - span.startUnixNanos) / 1e6)

@@ -76,12 +76,17 @@ export function totalsOf(graph: Graph, hops: readonly NodeHop[], clock: Clock): 
     at = Math.max(at, ms)
     apply()
   }
+  // Behind the last moment there are only spans that took no time at all.
+  totals.waitMs += Math.max(0, totals.durationMs - at)
   return totals
 }
 
 /** End of the last span, from the start of the journey. */
 export function endMsOf(graph: Graph, clock: Clock): number {
-  return graph.nodes.reduce((end, { span }) => Math.max(end, clock.ms(span.endUnixNanos)), 0)
+  return graph.nodes.reduce(
+    (end, { span }) => Math.max(end, clock.ms(span.startUnixNanos), clock.ms(span.endUnixNanos)),
+    0,
+  )
 }
 
 /** A span's duration less the time in which children of the same service were running. */

@@ -246,3 +246,34 @@ test('time that nobody works and nothing is under way is wait', (context) => {
     [2, 10, 10],
   )
 })
+
+test('a call whose time was cut to milliseconds still comes after the message that led to it', (context) => {
+  const store = storeOf(context, [
+    message('process', 'mqtt', 't', {
+      service: 'device',
+      trace: '1',
+      id: '1',
+      at: 5.7,
+      attributes: { 'mqtt.missing_context': true },
+    }),
+    {
+      service: 'device',
+      trace: '1',
+      id: '2',
+      parent: '1',
+      kind: 'CLIENT',
+      at: 5,
+      attributes: { 'url.full': 'http://h/echo' },
+    },
+    {
+      service: 'echo',
+      trace: '1',
+      id: '3',
+      parent: '2',
+      kind: 'SERVER',
+      at: 5.9,
+      attributes: { 'url.path': '/echo' },
+    },
+  ])
+  assert.deepEqual(hopsOf(journeyIn(store, { trace: '1' })), ['message null → device', 'call device → echo'])
+})

@@ -64,7 +64,7 @@ export async function tcpProxy({ target, port = 0 }: TcpProxyOptions): Promise<T
     })
     to.on('drain', () => applyStall(link))
     from.on('end', () => to.end())
-    from.on('error', () => to.resetAndDestroy())
+    from.on('error', () => reset(to))
     from.on('close', () => {
       if (link.client.destroyed && link.target.destroyed) links.delete(link)
     })
@@ -77,8 +77,8 @@ export async function tcpProxy({ target, port = 0 }: TcpProxyOptions): Promise<T
 
   function cut(): void {
     for (const { client, target } of links) {
-      client.resetAndDestroy()
-      target.resetAndDestroy()
+      reset(client)
+      reset(target)
     }
     links.clear()
   }
@@ -119,6 +119,15 @@ export async function tcpProxy({ target, port = 0 }: TcpProxyOptions): Promise<T
     close: stopListening,
     [Symbol.asyncDispose]: stopListening,
   }
+}
+
+/**
+ * RST, or FIN where one is just on its way: libuv refuses to reset such a socket, and Node 24 then waits for its handle
+ * for ever when the process exits.
+ */
+function reset(socket: Socket): void {
+  if (socket.writableEnded && !socket.writableFinished) socket.destroy()
+  else socket.resetAndDestroy()
 }
 
 /** Reads on unless this direction is held or its reader is behind. */

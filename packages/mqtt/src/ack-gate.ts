@@ -30,6 +30,8 @@ export interface AckGateOptions {
   /** Bytes of their payloads at which it stops too. */
   readonly windowBytes: number
   readonly onMessage: (message: Held) => void
+  /** Reading has stopped: what else the broker has said is not seen before something is settled. */
+  readonly onFull: () => void
   /** MQTT.js acknowledges by another way than it did; nothing it says about a message can be relied on. */
   readonly onBypass: (error: ThroughlineError) => void
 }
@@ -108,6 +110,7 @@ export function gateAcks(client: MqttClient, options: AckGateOptions): AckGate {
       return
     }
     readOn = next
+    options.onFull()
     // The answers to pings lie unread behind messages: ping the broker, and do not let MQTT.js miss the answers.
     client.reschedulePing(true)
     if (client.keepalive > 0) pings = setInterval(ping, client.keepalive * 500)

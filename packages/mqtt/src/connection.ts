@@ -2,7 +2,7 @@ import { Socket } from 'node:net'
 import { errorMessage, PermanentError, type ThroughlineError, UnavailableError } from '@throughline/core'
 import { connect, type IClientOptions, type MqttClient } from 'mqtt'
 import type { Endpoint } from './options.ts'
-import { connectError, disconnectError } from './reason.ts'
+import { connectError, disconnectError, HUNG_UP_CODE } from './reason.ts'
 
 /** One connection to the broker. It is never mended: whoever needs another starts another. */
 export interface Connection {
@@ -77,7 +77,7 @@ export function startConnection(endpoint: Endpoint, options: ConnectionOptions):
   client.on('close', () =>
     end(
       isUp
-        ? new UnavailableError(`the connection to ${address} was lost`)
+        ? new UnavailableError(`${address} closed the connection`, { code: HUNG_UP_CODE })
         : connectError(address, clientId, new Error('it closed the connection before answering')),
     ),
   )

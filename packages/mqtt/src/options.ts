@@ -22,6 +22,7 @@ export interface MqttOptions {
   readonly keepaliveSeconds?: number
   /** Until the broker has accepted the connection and the subscriptions, milliseconds. Default 10 000. */
   readonly connectTimeoutMs?: number
+  /** Of `mqtts:` and `wss:`: `ca`, `cert`, `key` (PEM), `servername`, `rejectUnauthorized`. Default: the machine's authorities. */
   readonly tls?: TlsOptions
 }
 

@@ -32,7 +32,7 @@ export function mqttPublisher(
 ): Publisher {
   requireInteger('timeoutMs', timeoutMs, 1, 2 ** 31 - 1)
   const calls = new Set<Promise<unknown>>()
-  let isClosed = false
+  let closed: Promise<void> | null = null
 
   function outgoing(message: Message): Outgoing {
     const { body, destination = topic } = message
@@ -78,7 +78,7 @@ export function mqttPublisher(
 
   async function publish(messages: readonly Message[]): Promise<readonly PublishResult[]> {
     if (messages.length === 0) return []
-    if (isClosed) {
+    if (closed !== null) {
       const error = new UnavailableError('the publisher is closed')
       return messages.map(() => ({ ok: false, error }))
     }
@@ -87,18 +87,21 @@ export function mqttPublisher(
     return call.finally(() => calls.delete(call))
   }
 
+  async function finish(): Promise<void> {
+    await Promise.all(calls)
+    await onClose()
+  }
+
   return {
     destination: topic,
     async open() {
-      if (isClosed) throw new PermanentError('the publisher is closed')
+      if (closed !== null) throw new PermanentError('the publisher is closed')
       await sender.open()
     },
     publish,
-    async close() {
-      if (isClosed) return
-      isClosed = true
-      await Promise.all(calls)
-      await onClose()
+    close() {
+      closed ??= finish()
+      return closed
     },
   }
 }

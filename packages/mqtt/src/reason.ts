@@ -8,6 +8,8 @@ const UNPUBLISHED_FOR_NOW = new Set([145, 151])
 const UNSUBSCRIBED_FOR_NOW = new Set([128, 131, 145, 151])
 
 export const TAKEN_OVER_CODE = 'TL_SESSION_TAKEN_OVER'
+/** The broker closed a connection in good order without saying why. */
+export const HUNG_UP_CODE = 'TL_MQTT_HUNG_UP'
 
 /** `Quota exceeded (151)`. */
 export function reasonText(code: number): string {
@@ -29,10 +31,15 @@ export function connectError(address: string, clientId: string, cause: unknown):
 /** What the broker's DISCONNECT means for a connection that was up. */
 export function disconnectError(address: string, clientId: string, code: number): ThroughlineError {
   if (code === SESSION_TAKEN_OVER) {
-    const message = `another client connected to ${address} as "${clientId}" and took over the session: give each process a clientId or instance of its own`
-    return new PermanentError(message, { code: TAKEN_OVER_CODE })
+    return takenOverError(`another client connected to ${address} as "${clientId}" and took over the session`)
   }
   return new UnavailableError(`${address} ended the connection of "${clientId}": ${reasonText(code)}`)
+}
+
+/** Connecting again would evict the other client, which would evict this one, for ever. */
+export function takenOverError(message: string, cause?: unknown): PermanentError {
+  const advice = 'give each process a clientId or instance of its own'
+  return new PermanentError(`${message}; ${advice}`, { cause, code: TAKEN_OVER_CODE })
 }
 
 /** Why a PUBLISH was not accepted: the reason code of its PUBACK, PUBREC or PUBCOMP. */

@@ -10,6 +10,7 @@ import { type Attributes, mqttAttributes } from './delivery.ts'
 import { clientIdOf, type Endpoint } from './options.ts'
 import { MAX_PACKET_BYTES, publishBytes } from './packet-size.ts'
 import { publishError, TAKEN_OVER_CODE } from './reason.ts'
+import { createRivalry } from './rivalry.ts'
 
 /** What goes to the broker: a PUBLISH without its packet identifier. */
 export type Outgoing = Pick<IPublishPacket, 'topic' | 'payload' | 'qos' | 'retain'> & {
@@ -42,6 +43,7 @@ const MAX_IN_FLIGHT = 65_535
 
 export function createSender(endpoint: Endpoint): Sender {
   const clientId = clientIdOf(endpoint, 'pub')
+  const rivalry = createRivalry(endpoint.address, clientId)
   const waiting = new Set<Entry>()
   const inFlight = new Set<Entry>()
   let connecting: Promise<void> | null = null
@@ -51,11 +53,13 @@ export function createSender(endpoint: Endpoint): Sender {
   async function connect(): Promise<void> {
     const started = startConnection(endpoint, { clientId, clean: true, sessionExpirySeconds: 0, onEnd })
     await started.opened
+    rivalry.accepted()
     started.requireUp()
     connection = started
   }
 
-  function onEnd(error: ThroughlineError): void {
+  function onEnd(cause: ThroughlineError): void {
+    const error = rivalry.judge(cause)
     connecting = null
     connection = null
     if (error.code === TAKEN_OVER_CODE) takenOver = error

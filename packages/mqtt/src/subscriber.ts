@@ -12,6 +12,7 @@ import { deliveryOf, heldOf, type MqttDelivery } from './delivery.ts'
 import { createInbox, type Inbox } from './inbox.ts'
 import { type Endpoint, requireInteger } from './options.ts'
 import { subscribeError, TAKEN_OVER_CODE } from './reason.ts'
+import { createRivalry } from './rivalry.ts'
 import { validateFilter, validateShare } from './topic.ts'
 
 export interface MqttSubscriberOptions {
@@ -61,14 +62,15 @@ export function mqttSubscriber(
   requireInteger('windowBytes', windowBytes, 1, Number.MAX_SAFE_INTEGER)
   requireInteger('sessionExpirySeconds', sessionExpirySeconds, 0, 2 ** 32 - 1)
   const subscriptions = topics.map((topic) => (share === undefined ? topic : `$share/${share}/${topic}`))
+  const rivalry = createRivalry(endpoint.address, clientId)
   const closing = new AbortController()
   let linking: Promise<Link> | null = null
   let current: Link | null = null
   let takenOver: Error | null = null
+  let closed: Promise<void> | null = null
 
   async function link(): Promise<Link> {
     if (closing.signal.aborted) throw new PermanentError('the subscriber is closed')
-    // Connecting again would evict the other client, which would evict this one, for ever.
     if (takenOver !== null) throw takenOver
     linking ??= connectLink()
     return linking
@@ -77,12 +79,14 @@ export function mqttSubscriber(
   async function connectLink(): Promise<Link> {
     const inbox = createInbox<MqttDelivery>()
     const life = new AbortController()
+    const full = Promise.withResolvers<void>()
     const connection = startConnection(endpoint, {
       clientId,
       clean,
       sessionExpirySeconds: clean ? 0 : sessionExpirySeconds,
       receiveMaximum: window,
-      onEnd: (error) => {
+      onEnd: (cause) => {
+        const error = rivalry.judge(cause)
         linking = null
         current = null
         if (error.code === TAKEN_OVER_CODE) takenOver = error
@@ -96,11 +100,14 @@ export function mqttSubscriber(
       window,
       windowBytes,
       onMessage: (held) => inbox.push(deliveryOf(held, topics, life.signal)),
+      onFull: full.resolve,
       onBypass: connection.fail,
     })
     await withinLimit(connection, async () => {
       await connection.opened
-      await subscribe(connection)
+      rivalry.accepted()
+      // A resumed session fills the window in front of SUBACK, which is not read before something is settled.
+      await Promise.race([subscribe(connection), full.promise])
     })
     connection.requireUp()
     current = { connection, gate, inbox }
@@ -110,14 +117,14 @@ export function mqttSubscriber(
   /** Fails the connection when the subscriber is closed or the time is up before `task` is done. */
   async function withinLimit({ fail }: Connection, task: () => Promise<void>): Promise<void> {
     const { address, connectTimeoutMs } = endpoint
-    const limit = AbortSignal.any([closing.signal, AbortSignal.timeout(connectTimeoutMs)])
-    const onLimit = () =>
-      fail(new UnavailableError(`${address} did not accept the subscription within ${connectTimeoutMs} ms`))
-    limit.addEventListener('abort', onLimit)
+    const giveUp = () => fail(new UnavailableError(`${address} did not accept the subscription in time`))
+    const timer = setTimeout(giveUp, connectTimeoutMs)
+    closing.signal.addEventListener('abort', giveUp)
     try {
       await task()
     } finally {
-      limit.removeEventListener('abort', onLimit)
+      clearTimeout(timer)
+      closing.signal.removeEventListener('abort', giveUp)
     }
   }
 
@@ -135,7 +142,7 @@ export function mqttSubscriber(
 
   function subscribeFailure(cause: unknown) {
     if (cause instanceof PermanentError) return cause
-    const granted = cause instanceof ErrorWithSubackPacket ? cause.packet.granted : []
+    const granted = cause instanceof ErrorWithSubackPacket ? subackCodes(cause) : []
     for (const [index, code] of granted.entries()) {
       if (typeof code === 'number' && code >= 128) return subscribeError(subscriptions[index] ?? '', code)
     }
@@ -168,8 +175,7 @@ export function mqttSubscriber(
     current?.gate.settle(held, outcome !== 'release')
   }
 
-  async function close(): Promise<void> {
-    if (closing.signal.aborted) return
+  async function finish(): Promise<void> {
     const opened = linking
     closing.abort()
     try {
@@ -193,6 +199,14 @@ export function mqttSubscriber(
     open: async () => void (await link()),
     deliveries,
     settle,
-    close,
+    close() {
+      closed ??= finish()
+      return closed
+    },
   }
+}
+
+/** MQTT.js leaves the packet out, whatever its types say, when the connection ended instead of an answer. */
+function subackCodes({ packet }: { readonly packet?: ErrorWithSubackPacket['packet'] }): readonly unknown[] {
+  return packet?.granted ?? []
 }

@@ -32,6 +32,7 @@ async function gated(
     window,
     windowBytes,
     onMessage: (message) => held.push(message),
+    onFull: () => {},
     onBypass(error) {
       bypasses.push(error)
       client.end(true)

@@ -37,8 +37,10 @@ export interface ScriptedBroker extends AsyncDisposable {
   on(name: Name, answer: (frame: Frame) => Buffer | null): void
   /** Sends bytes on all open connections. */
   send(...packets: readonly Buffer[]): void
-  /** Breaks all open connections. */
+  /** Resets all open connections. */
   cut(): void
+  /** Closes all open connections in good order. */
+  hangUp(): void
   /** Packet identifiers of the packets of one kind that were received. */
   ids(name: Name): number[]
 }
@@ -85,6 +87,9 @@ export async function scriptedBroker(): Promise<ScriptedBroker> {
       for (const socket of sockets) socket.write(Buffer.concat(packets))
     },
     cut,
+    hangUp() {
+      for (const socket of sockets) socket.end()
+    },
     ids: (name) =>
       received
         .filter((frame) => frame.name === name)
@@ -133,7 +138,8 @@ export function publishTopic({ rest }: Frame): string {
   return rest.toString('utf8', 2, 2 + rest.readUInt16BE(0))
 }
 
-function publishId(frame: Frame): number {
+/** Its packet identifier; MQTT.js begins with a random one. */
+export function publishId(frame: Frame): number {
   return frame.rest.readUInt16BE(2 + frame.rest.readUInt16BE(0))
 }
 

@@ -86,12 +86,10 @@ export function handleDelivery(setting: HandlerSetting, delivery: Delivery): Ste
     if (error instanceof UnavailableError) unavailable++
     else failures++
     const retryMs = retryAfter(error)
-    if (answersSender) {
-      settle(delivery, { outcome: 'release', delayMs: retryMs })
-      return null
-    }
     report('retry', error, retryMs)
-    return retryMs
+    if (!answersSender) return retryMs
+    settle(delivery, { outcome: 'release', delayMs: retryMs })
+    return null
   }
 
   function run(handling: Handling): Promise<unknown> | unknown {

@@ -6,7 +6,10 @@ export interface Lanes {
   add(key: string | undefined, step: Step, onAbandoned: () => void): void
   /** Gives up all tasks that are not running, the waiting ones too: `onAbandoned` is called for each. */
   abandon(): void
-  /** The same, and from now on: what would be queued or tried again is abandoned at once. */
+  /**
+   * From now on takes no task and tries none again: those that wait to be, and what stands behind them, are abandoned.
+   * What is queued still runs, so that what was read is finished and not delivered twice.
+   */
   close(): void
   /** Resolves when no task is running, queued or waiting. */
   idle(): Promise<void>
@@ -56,8 +59,8 @@ export function createLanes(concurrency: number): Lanes {
       running++
       void task.step().then((delayMs) => {
         running--
-        if (closed && delayMs !== null) task.onAbandoned()
-        if (closed || delayMs === null) finish(task)
+        if (delayMs === null) finish(task)
+        else if (closed) giveUp(task)
         else waiting.set(task, setTimeout(retry, delayMs, task))
         pump()
       })
@@ -81,23 +84,30 @@ export function createLanes(concurrency: number): Lanes {
   }
 
   function abandon(): void {
-    const given = [...waiting.keys(), ...ready.splice(0)]
     for (const timer of waiting.values()) clearTimeout(timer)
+    for (const task of [...waiting.keys(), ...ready]) giveUp(task)
     waiting.clear()
-    for (const { key } of given.slice()) {
-      if (key === undefined) continue
-      given.push(...(behind.get(key) ?? []))
-      behind.delete(key)
-    }
+    ready.length = 0
     // What is left stands behind a task that is running: its key stays taken until that one is done.
-    for (const queue of behind.values()) given.push(...queue.splice(0))
-    for (const task of given) task.onAbandoned()
+    for (const queue of behind.values()) for (const task of queue.splice(0)) task.onAbandoned()
     pump()
+  }
+
+  /** Gives up a task and all behind it: they must not overtake it. */
+  function giveUp(task: Task): void {
+    const followers = task.key === undefined ? [] : (behind.get(task.key) ?? [])
+    if (task.key !== undefined) behind.delete(task.key)
+    for (const each of [task, ...followers]) each.onAbandoned()
   }
 
   function close(): void {
     closed = true
-    abandon()
+    for (const [task, timer] of waiting) {
+      clearTimeout(timer)
+      giveUp(task)
+    }
+    waiting.clear()
+    pump()
   }
 
   function idle(): Promise<void> {

@@ -64,5 +64,6 @@ export interface ConsumeOptions extends ProcessTelemetry {
   readonly deadLetter?: { readonly publisher: DeadLetterPublisher; readonly route?: string }
   /** Without a dead letter: `stop` the subscription at that position (default), or `drop` the message. */
   readonly onExhausted?: 'stop' | 'drop'
+  /** Told of lost and new connections, retries, dead letters and drops, for logs and readiness. */
   readonly onProblem?: (problem: Problem) => void
 }

@@ -15,7 +15,7 @@ export interface Subscription extends AsyncDisposable {
   /** Reads nothing further; what was read is still handled. */
   pause(): void
   resume(): void
-  /** Stops reading, waits at most `graceMs` (default 10 000) for the handlers in flight, settles, disconnects. Idempotent. */
+  /** Stops reading, finishes what was read within `graceMs` (default 10 000), settles, disconnects. What is left comes again. Idempotent. */
   close(options?: { readonly graceMs?: number }): Promise<void>
 }
 
@@ -98,7 +98,12 @@ export async function openSubscription(
     state = 'closing'
     reading.abort()
     lanes.close()
-    const grace = setTimeout(() => handling.abort(new PermanentError('the subscription is closing')), graceMs)
+    // Behind a delivery that stopped the subscription nothing of its key may be handled.
+    if (error !== null) lanes.abandon()
+    const grace = setTimeout(() => {
+      handling.abort(new PermanentError('the subscription is closing'))
+      lanes.abandon()
+    }, graceMs)
     await Promise.race([lanes.idle(), aborted(handling.signal)])
     clearTimeout(grace)
     await settler.flush()

@@ -86,16 +86,40 @@ describe('lanes', () => {
     await lanes.idle()
   })
 
-  test('once closed, give back what comes late and what would be tried again', async () => {
+  test('once closed, finish what is queued and give back what comes late', async () => {
     const log: string[] = []
-    const lanes = createLanes(2)
-    const [a1, b1] = [task(log, 'a1'), task(log, 'b1')]
+    const lanes = createLanes(1)
+    const [a1, a2, b1] = [task(log, 'a1'), task(log, 'a2'), task(log, 'b1')]
     lanes.add('a', a1.step, a1.abandoned)
+    lanes.add('a', a2.step, a2.abandoned)
     lanes.close()
     lanes.add('b', b1.step, b1.abandoned)
-    a1.end(1000)
+    a1.end()
+    await turn()
+    a2.end()
     await lanes.idle()
-    assert.deepEqual(log, ['a1', 'b1 abandoned', 'a1 abandoned'])
+    assert.deepEqual(log, ['a1', 'b1 abandoned', 'a2'])
+  })
+
+  test('once closed, give back what would be tried again and all behind it', async () => {
+    const log: string[] = []
+    const lanes = createLanes(2)
+    const [a1, a2, b1, b2] = [task(log, 'a1'), task(log, 'a2'), task(log, 'b1'), task(log, 'b2')]
+    for (const [key, { step, abandoned }] of [
+      ['a', a1],
+      ['a', a2],
+      ['b', b1],
+      ['b', b2],
+    ] as const) {
+      lanes.add(key, step, abandoned)
+    }
+    a1.end(60_000)
+    await turn()
+    lanes.close()
+    assert.deepEqual(log, ['a1', 'b1', 'a1 abandoned', 'a2 abandoned'])
+    b1.end(60_000)
+    await lanes.idle()
+    assert.deepEqual(log.slice(4), ['b1 abandoned', 'b2 abandoned'])
   })
 
   test('are idle when nothing is running, queued or waiting', async () => {

@@ -159,22 +159,43 @@ describe('a subscription', () => {
     await assert.rejects(subscribing, /closed before it was connected/)
   })
 
-  test('finishes what is in flight when closed, and gives back what was not begun', async () => {
+  test('finishes what it has read when closed', async () => {
     const transport = memoryTransport()
     await publish(transport, ['1', '2', '3'], 'k')
     await using broker = createBroker(transport)
     const gate = Promise.withResolvers<void>()
     const started = Promise.withResolvers<void>()
-    const subscription = await broker.subscribe(READINGS, async () => {
+    const handled: string[] = []
+    const subscription = await broker.subscribe(READINGS, async (event) => {
       started.resolve()
       await gate.promise
+      handled.push(event.id)
     })
     await started.promise
     const closing = subscription.close()
     gate.resolve()
     await closing
-    assert.equal(transport.unsettled(), 2)
+    assert.deepEqual(handled, ['1', '2', '3'])
+    assert.equal(transport.unsettled(), 0)
     await subscription.closed
+  })
+
+  test('gives back what would be tried again when closed, and all behind it', async () => {
+    const transport = memoryTransport()
+    await publish(transport, ['1', '2'], 'k')
+    await using broker = createBroker(transport)
+    const failed = Promise.withResolvers<void>()
+    const handled: string[] = []
+    const options = { ...READINGS, retry: { minMs: 60_000, maxMs: 60_000 } }
+    const onProblem = ({ kind }: Problem) => kind === 'retry' && failed.resolve()
+    const subscription = await broker.subscribe({ ...options, onProblem }, (event) => {
+      handled.push(event.id)
+      throw new Error('not yet')
+    })
+    await failed.promise
+    await subscription.close()
+    assert.deepEqual(handled, ['1'])
+    assert.equal(transport.unsettled(), 2)
   })
 
   test('aborts handlers that outlast the grace, and accepts nothing of theirs', async () => {

@@ -3,12 +3,17 @@ import { run } from 'node:test'
 import { spec } from 'node:test/reporters'
 import type { Suite } from './suites.ts'
 
+/** How a test says that it was not run for want of data that a checkout may lack. */
+const ABSENT = 'needs ../shared'
+
 export interface SuiteResult {
   name: string
   files: number
   passed: number
   failed: number
   skipped: number
+  /** Not run because data that need not be there are not: said in the summary, no failure. */
+  absent: number
   seconds: number
   /** Why it failed beside its tests. */
   reason?: string
@@ -21,7 +26,15 @@ export async function runSuite(
   files: readonly string[],
   signal: AbortSignal,
 ): Promise<SuiteResult> {
-  const result: SuiteResult = { name, files: files.length, passed: 0, failed: 0, skipped: 0, seconds: 0 }
+  const result: SuiteResult = {
+    name,
+    files: files.length,
+    passed: 0,
+    failed: 0,
+    skipped: 0,
+    absent: 0,
+    seconds: 0,
+  }
   if (files.length === 0) return { ...result, reason: 'no test files' }
   const startedAt = performance.now()
   const limit = AbortSignal.timeout(limitMinutes * 60_000)
@@ -35,7 +48,15 @@ export async function runSuite(
     signal: AbortSignal.any([signal, limit]),
   })
   const empty: string[] = []
-  tests.on('test:pass', ({ name, file, nesting }) => {
+  let absentTests = 0
+  let absentSuites = 0
+  tests.on('test:pass', ({ name, file, nesting, skip, details }) => {
+    if (typeof skip === 'string' && skip.startsWith(ABSENT)) {
+      // A suite that is skipped comes as one, its tests not at all, and it does not count as a test.
+      if (details.type === 'suite') absentSuites++
+      else absentTests++
+    }
+
     // The runner lets a file in which no test is defined pass as one test of the file's name.
     if (nesting === 0 && name === file) empty.push(name)
   })
@@ -43,8 +64,9 @@ export async function runSuite(
     // One comes for each file, and at the end one for all.
     if (file !== undefined) return
     result.passed = counts.passed
-    result.skipped = counts.skipped + counts.todo
-    result.failed = counts.tests - counts.passed - result.skipped
+    result.absent = absentTests + absentSuites
+    result.skipped = counts.skipped + counts.todo - absentTests
+    result.failed = counts.tests - counts.passed - result.skipped - absentTests
   })
   await printed(tests.compose(new spec()))
   result.passed -= empty.length
@@ -78,5 +100,13 @@ export function summary(results: readonly SuiteResult[]): string {
   // A suite that could not run, or ran into its limit, is a failure even where no test of it failed.
   const failed = results.reduce((sum, result) => sum + Math.max(result.failed, isGreen(result) ? 0 : 1), 0)
   const header = row(['suite', 'files', 'passed', 'failed', 'skipped', 'time'])
-  return ['', header, ...lines, '', `${passed} passed, ${failed} failed`].join('\n')
+  const absent = results.reduce((sum, result) => sum + result.absent, 0)
+  const notRun =
+    absent === 0
+      ? []
+      : [
+          `not run: ${absent} tests or groups of tests that ${ABSENT.replace('needs', 'need')}, which is not here`,
+          '',
+        ]
+  return ['', header, ...lines, '', ...notRun, `${passed} passed, ${failed} failed`].join('\n')
 }

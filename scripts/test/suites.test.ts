@@ -8,7 +8,7 @@ import { repository } from '../bootstrap/paths.mjs'
 import { isGreen, type SuiteResult, summary } from '../suites/run.ts'
 import { suites, testFiles } from '../suites/suites.ts'
 
-const green: SuiteResult = { name: 'unit', files: 2, passed: 3, failed: 0, skipped: 0, seconds: 1 }
+const green: SuiteResult = { name: 'unit', files: 2, passed: 3, failed: 0, skipped: 0, absent: 0, seconds: 1 }
 
 test('every test file of the repository belongs to one suite', () => {
   const all = testFiles(repository)
@@ -67,6 +67,15 @@ async function resultOf(text: string): Promise<Record<string, unknown>> {
     rmSync(folder, { recursive: true })
   }
 }
+
+test('what needs data that are not here is no failure, and the summary says how much it is', () => {
+  const result = { ...green, absent: 2 }
+  assert.equal(isGreen(result), true)
+  assert.match(
+    summary([result]),
+    /^not run: 2 tests or groups of tests that need \.\.\/shared, which is not here$/m,
+  )
+})
 
 test('passed, failed and skipped tests are counted apart', async () => {
   const text = `import { test } from 'node:test'

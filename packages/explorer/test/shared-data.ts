@@ -4,6 +4,11 @@ import { fileURLToPath } from 'node:url'
 /** Test data that lies beside the repository: `../shared` from its root. */
 const shared = new URL('../../../../shared/', import.meta.url)
 
+/** For tests that read them: they are not run where the data are absent, and the run's summary says so. */
+export const needsShared = existsSync(shared)
+  ? {}
+  : { skip: 'needs ../shared: the test data beside the repository' }
+
 /** A file of the shared test data, e.g. `golden/otlp.json`. */
 export function sharedFile(path: string): Buffer {
   const url = new URL(path, shared)

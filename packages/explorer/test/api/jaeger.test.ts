@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { z } from 'zod'
 import { answerOf } from '../answer.ts'
-import { sharedFile } from '../shared-data.ts'
+import { needsShared, sharedFile } from '../shared-data.ts'
 import { temporaryExplorer } from '../temporary.ts'
 
 const recording = z.object({
@@ -18,7 +18,7 @@ const traces = z.object({
 })
 
 for (const name of ['v1-trace', 'v1-trace-links', 'v1-trace-missing', 'v1-trace-bad-id']) {
-  test(`GET /api/traces answers what Jaeger 2.20 answers: ${name}`, async (context) => {
+  test(`GET /api/traces answers what Jaeger 2.20 answers: ${name}`, needsShared, async (context) => {
     const explorer = await temporaryExplorer(context)
     const headers = { 'content-type': 'application/json' }
     await fetch(`${explorer.otlpUrl}/v1/traces`, {
@@ -36,7 +36,7 @@ for (const name of ['v1-trace', 'v1-trace-links', 'v1-trace-missing', 'v1-trace-
   })
 }
 
-test('a trace id whose leading zeros were stripped is found', async (context) => {
+test('a trace id whose leading zeros were stripped is found', needsShared, async (context) => {
   const explorer = await temporaryExplorer(context)
   const headers = { 'content-type': 'application/json' }
   await fetch(`${explorer.otlpUrl}/v1/traces`, {

@@ -10,7 +10,7 @@ import { eventually } from '@throughline/testkit'
 import type { z } from 'zod'
 import { answerOf, explorerStatus, journeyAnswer, listAnswer, problemAnswer } from '../answer.ts'
 import { message, requestJson, type SpanSpec } from '../otlp-json.ts'
-import { sharedFile } from '../shared-data.ts'
+import { needsShared, sharedFile } from '../shared-data.ts'
 import { temporaryExplorer, temporaryFolder } from '../temporary.ts'
 
 const headers = { 'content-type': 'application/json' }
@@ -39,7 +39,7 @@ async function listed(explorer: Explorer, limit: number): Promise<z.infer<typeof
   return journeys
 }
 
-describe('the list of journeys', () => {
+describe('the list of journeys', needsShared, () => {
   test('has each journey once, newest first, page by page', async (context) => {
     const explorer = await temporaryExplorer(context)
     await sendGolden(explorer)
@@ -72,7 +72,7 @@ describe('the list of journeys', () => {
   })
 })
 
-test('a search finds journeys by every kind of id and by text', async (context) => {
+test('a search finds journeys by every kind of id and by text', needsShared, async (context) => {
   const explorer = await temporaryExplorer(context)
   await sendGolden(explorer)
   const search = async (q: string) =>
@@ -101,7 +101,7 @@ test('a search finds journeys by every kind of id and by text', async (context) 
   assert.deepEqual(await search('no such thing'), [])
 })
 
-test('a journey is found by subject, position and attribute too', async (context) => {
+test('a journey is found by subject, position and attribute too', needsShared, async (context) => {
   const explorer = await temporaryExplorer(context)
   await sendGolden(explorer)
   for (const id of [

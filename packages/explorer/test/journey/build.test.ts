@@ -4,7 +4,7 @@ import type { Journey } from '../../src/api/schema.ts'
 import { decodeJsonRequest } from '../../src/otlp/json.ts'
 import { intakeOf } from '../../src/otlp/request.ts'
 import { message, type SpanSpec, spanId, traceId } from '../otlp-json.ts'
-import { sharedFile } from '../shared-data.ts'
+import { needsShared, sharedFile } from '../shared-data.ts'
 import { journeyIn, storeOf, temporaryStore } from '../temporary.ts'
 
 const idsOf = (journey: Journey) => journey.spans.map((span) => span.spanId.replace(/^0+/, '')).sort()
@@ -17,12 +17,12 @@ const hopsOf = (journey: Journey) =>
 const close = (actual: number, expected: number) =>
   assert.ok(Math.abs(actual - expected) < 1e-6, `${actual} is not ${expected}`)
 
-describe('the golden journey', () => {
-  const golden = intakeOf(decodeJsonRequest(sharedFile('golden/otlp.json'))).records
+const goldenRecords = () => intakeOf(decodeJsonRequest(sharedFile('golden/otlp.json'))).records
 
+describe('the golden journey', needsShared, () => {
   test('is whole from event, trace and span id alike, with its hops in order', (context) => {
     const store = temporaryStore(context)
-    store.append(golden)
+    store.append(goldenRecords())
     const ref = { traceId: '4bf92f3577b34da6a3ce929d0e0e4736', spanId: '1000000000000005' }
     for (const start of [{ event: 'e-1' }, { kind: 'trace', ...ref }, { kind: 'span', span: ref }] as const) {
       const journey = journeyIn(store, start)
@@ -55,7 +55,7 @@ describe('the golden journey', () => {
 
   test('its time is work, queue and wait, and the queue is that of the brokers', (context) => {
     const store = temporaryStore(context)
-    store.append(golden)
+    store.append(goldenRecords())
     const { totals } = journeyIn(store, { event: 'e-1' })
     close(totals.durationMs, 8.3)
     close(totals.workMs + totals.queueMs + totals.waitMs, totals.durationMs)
@@ -65,7 +65,7 @@ describe('the golden journey', () => {
 
   test('links equal to the parent are one edge; over a broker it is asynchronous', (context) => {
     const store = temporaryStore(context)
-    store.append(golden)
+    store.append(goldenRecords())
     const journey = journeyIn(store, { event: 'e-1' })
     assert.equal(journey.edges.length, 7)
     assert.deepEqual(
@@ -80,7 +80,7 @@ describe('the golden journey', () => {
 
   test('an order leads to its retry and to the batch, not to the other orders of the batch', (context) => {
     const store = temporaryStore(context)
-    store.append(golden)
+    store.append(goldenRecords())
     const journey = journeyIn(store, { kind: 'trace', traceId: '0af7651916cd43dd8448eb211c80319c' })
     assert.deepEqual(journey.services, ['order-service', 'payment', 'analytics'])
     assert.deepEqual(hopsOf(journey), [
@@ -98,7 +98,7 @@ describe('the golden journey', () => {
 
   test('the batch itself shows all its orders', (context) => {
     const store = temporaryStore(context)
-    store.append(golden)
+    store.append(goldenRecords())
     const journey = journeyIn(store, { kind: 'trace', traceId: 'd3f7651916cd43dd8448eb211c80319c' })
     assert.equal(journey.hops.length, 3)
     assert.equal(journey.spans.length, 4)
@@ -106,7 +106,7 @@ describe('the golden journey', () => {
 
   test('a replay is a hop of the message that it replays', (context) => {
     const store = temporaryStore(context)
-    store.append(golden)
+    store.append(goldenRecords())
     const journey = journeyIn(store, { kind: 'trace', traceId: '17f7651916cd43dd8448eb211c80319c' })
     assert.ok(hopsOf(journey).includes('kafka orders: order-service → replayer'))
     assert.ok(journey.edges.some(({ kind }) => kind === 'replay-link'))

@@ -3,7 +3,7 @@ import { describe, test } from 'node:test'
 import type { JourneyHop } from '../../src/api/schema.ts'
 import { decodeJsonRequest } from '../../src/otlp/json.ts'
 import { intakeOf } from '../../src/otlp/request.ts'
-import { foreignNames, sharedFile } from '../shared-data.ts'
+import { foreignNames, needsShared, sharedFile } from '../shared-data.ts'
 import { journeyIn, temporaryStore } from '../temporary.ts'
 
 interface Expected {
@@ -43,7 +43,7 @@ const expected: Readonly<Record<string, Expected>> = {
   'python-pika': rabbit(4, 1),
 }
 
-describe('telemetry of other instrumentations', () => {
+describe('telemetry of other instrumentations', needsShared, () => {
   test('every recording has its expectation', () => {
     assert.deepEqual(foreignNames().sort(), Object.keys(expected).sort())
   })

@@ -4,10 +4,10 @@ import { durationText, renderJourneyText, toJourneyJson } from '@throughline/exp
 import { decodeJsonRequest } from '../../src/otlp/json.ts'
 import { intakeOf } from '../../src/otlp/request.ts'
 import { message } from '../otlp-json.ts'
-import { sharedFile } from '../shared-data.ts'
+import { needsShared, sharedFile } from '../shared-data.ts'
 import { journeyIn, storeOf, temporaryStore } from '../temporary.ts'
 
-test('the golden journey as text', (context) => {
+test('the golden journey as text', needsShared, (context) => {
   const store = temporaryStore(context)
   store.append(intakeOf(decodeJsonRequest(sharedFile('golden/otlp.json'))).records)
   assert.equal(

@@ -5,7 +5,7 @@ import { decodeOrigin, decodeRequest, decodeSpan, encodeSpan, requestType } from
 import { decodeJsonRequest } from '../../src/otlp/json.ts'
 import { intakeOf } from '../../src/otlp/request.ts'
 import { attributesOf } from '../../src/otlp/value.ts'
-import { sharedFile } from '../shared-data.ts'
+import { needsShared, sharedFile } from '../shared-data.ts'
 
 const ids = { traceId: '0af7651916cd43dd8448eb211c80319c', spanId: '2000000000000010' }
 const request = (span: Record<string, unknown>) => ({
@@ -99,14 +99,14 @@ test('values nested without end are refused, not followed', () => {
   assert.throws(() => read(request({ attributes: [{ key: 'deep', value }] })), /nested deeper than 100/)
 })
 
-test('JSON and protobuf of one request are the same spans', () => {
+test('JSON and protobuf of one request are the same spans', needsShared, () => {
   const fromJson = decodeJsonRequest(sharedFile('golden/otlp.json'))
   const fromBinary = decodeRequest(requestType.encode({ ...fromJson }).finish())
   const spansOf = (request: typeof fromJson) => intakeOf(request).records.map(({ span }) => span)
   assert.deepEqual(spansOf(fromBinary), spansOf(fromJson))
 })
 
-test('a span that is kept is kept whole, also fields of a later OTLP', () => {
+test('a span that is kept is kept whole, also fields of a later OTLP', needsShared, () => {
   const [record] = intakeOf(decodeJsonRequest(sharedFile('golden/otlp.json'))).records
   assert.ok(record)
   // Field 127, varint 5: no version of OTLP has it yet.

@@ -10,7 +10,7 @@ import { decodeJsonRequest } from '../../src/otlp/json.ts'
 import { otlpReceiver } from '../../src/otlp/receiver.ts'
 import { answerOf, explorerStatus, exportAnswer, journeyAnswer, statusAnswer } from '../answer.ts'
 import { requestJson } from '../otlp-json.ts'
-import { sharedFile } from '../shared-data.ts'
+import { needsShared, sharedFile } from '../shared-data.ts'
 import { temporaryExplorer, temporaryStore } from '../temporary.ts'
 
 const root = protobuf.Root.fromJSON(otlpDescriptor)
@@ -36,7 +36,7 @@ for (const [name, headers, body] of [
   ['protobuf with gzip', { ...binary, 'content-encoding': 'gzip' }, () => gzipSync(goldenBinary())],
   ['protobuf with deflate', { ...binary, 'content-encoding': 'deflate' }, () => deflateSync(goldenBinary())],
 ] as const) {
-  test(`spans are taken as ${name} and can be found at once`, async (context) => {
+  test(`spans are taken as ${name} and can be found at once`, needsShared, async (context) => {
     const explorer = await temporaryExplorer(context)
     const answer = await fetch(`${explorer.otlpUrl}/v1/traces`, { method: 'POST', headers, body: body() })
     assert.equal(answer.status, 200)
@@ -203,34 +203,38 @@ test('a page of another site cannot write spans, a page of this machine can', as
   assert.equal((await post('http://localhost:3000')).status, 200)
 })
 
-test('thousands of damaged requests get an answer each, and the good one after them is kept', async (context) => {
-  const store = temporaryStore(context)
-  const app = otlpReceiver({
-    queue: intakeQueue(store, () => {}),
-    token: null,
-    log: (line) => assert.fail(line),
-  })
-  context.after(() => app.close())
-  const random = seeded(20_261_121)
-  const text = golden()
-  const bytes = goldenBinary()
-  const allowed = new Set([200, 400, 413, 415])
-  for (let i = 0; i < 3_000; i++) {
-    const isJson = random() < 0.5
-    const sound = isJson ? text.subarray(0, 6_000) : bytes
-    const payload = damaged(
-      i % 3 === 0 ? (isJson ? Buffer.from(oneSpan) : bytes.subarray(0, 900)) : sound,
-      random,
-    )
-    const headers: Record<string, string> = { ...(isJson ? json : binary) }
-    if (random() < 0.1) headers['content-encoding'] = 'gzip'
-    const answer = await app.inject({ method: 'POST', url: '/v1/traces', headers, payload })
-    assert.ok(allowed.has(answer.statusCode), `${answer.statusCode} for input ${i}`)
-  }
-  const answer = await app.inject({ method: 'POST', url: '/v1/traces', headers: json, payload: text })
-  assert.equal(answer.statusCode, 200)
-  assert.equal(store.byEvent({ id: 'e-1', source: null }, 100).length >= 6, true)
-})
+test(
+  'thousands of damaged requests get an answer each, and the good one after them is kept',
+  needsShared,
+  async (context) => {
+    const store = temporaryStore(context)
+    const app = otlpReceiver({
+      queue: intakeQueue(store, () => {}),
+      token: null,
+      log: (line) => assert.fail(line),
+    })
+    context.after(() => app.close())
+    const random = seeded(20_261_121)
+    const text = golden()
+    const bytes = goldenBinary()
+    const allowed = new Set([200, 400, 413, 415])
+    for (let i = 0; i < 3_000; i++) {
+      const isJson = random() < 0.5
+      const sound = isJson ? text.subarray(0, 6_000) : bytes
+      const payload = damaged(
+        i % 3 === 0 ? (isJson ? Buffer.from(oneSpan) : bytes.subarray(0, 900)) : sound,
+        random,
+      )
+      const headers: Record<string, string> = { ...(isJson ? json : binary) }
+      if (random() < 0.1) headers['content-encoding'] = 'gzip'
+      const answer = await app.inject({ method: 'POST', url: '/v1/traces', headers, payload })
+      assert.ok(allowed.has(answer.statusCode), `${answer.statusCode} for input ${i}`)
+    }
+    const answer = await app.inject({ method: 'POST', url: '/v1/traces', headers: json, payload: text })
+    assert.equal(answer.statusCode, 200)
+    assert.equal(store.byEvent({ id: 'e-1', source: null }, 100).length >= 6, true)
+  },
+)
 
 /** Flips, cuts, doubles and inserts bytes. */
 function damaged(sound: Buffer, random: () => number): Buffer {

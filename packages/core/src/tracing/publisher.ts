@@ -10,6 +10,7 @@ import {
 } from '@opentelemetry/api'
 import type { ContentMode } from '../binding.ts'
 import type { Publisher, PublishResult, Transport } from '../contract.ts'
+import { STRUCTURED_JSON } from '../json.ts'
 import type { Message } from '../message.ts'
 import { destinationAttributes, eventAttributes } from './attributes.ts'
 import { unixMs } from './clock.ts'
@@ -57,7 +58,7 @@ export function tracePublisher(
   transport: Transport<never, never>,
   telemetry: PublishTelemetry,
 ): Publisher {
-  const { template, propagate = 'all', origin = false, mode = 'binary' } = telemetry
+  const { template, propagate = 'all', origin = false } = telemetry
   const { sendOperation, attributes } = transport
   const fixed: Attributes = {
     'messaging.system': transport.system,
@@ -100,6 +101,8 @@ export function tracePublisher(
       !trace.isSpanContextValid(span.spanContext())
     )
       return message
+    // The message's own mode, which may be another one than the publisher's.
+    const mode = message.contentType?.startsWith(STRUCTURED_JSON) ? 'structured' : 'binary'
     const encoded = transport.binding.encode(
       { ...event, traceparent: traceparentOf(span.spanContext()) },
       { mode, ...(key === undefined ? {} : { key }) },

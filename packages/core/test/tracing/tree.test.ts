@@ -229,6 +229,19 @@ describe('the origin extension', () => {
       }
     }))
 
+  test('keeps the content mode of an event that is not published in its publisher’s', () =>
+    withSpans(async () => {
+      const transport = memoryTransport()
+      await using broker = createBroker(transport)
+      await broker
+        .publisher({ destination: 'readings', origin: true })
+        .publish(reading, { mode: 'structured' })
+      const message = sent(transport)[0]
+      assert.ok(message)
+      assert.match(message.contentType ?? '', /^application\/cloudevents\+json/)
+      assert.equal(typeof transport.binding.decode(message).traceparent, 'string')
+    }))
+
   test('is never overwritten, and linked where it differs from the hop context', () =>
     withSpans(async (spans) => {
       const origin = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'

@@ -1,0 +1,188 @@
+import assert from 'node:assert/strict'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, test } from 'node:test'
+import { fetchJourney } from '@throughline/cli/client'
+import { eventually } from '@throughline/testkit'
+import { repository } from '../scripts/bootstrap/paths.mjs'
+import { brokers } from './support/pipeline.ts'
+
+const flags = ['--conditions=@throughline/source', '--disable-warning=ExperimentalWarning']
+const command = join(repository, 'packages/cli/bin/throughline.js')
+
+interface Demo extends AsyncDisposable {
+  readonly child: ChildProcess
+  stdout(): string
+  stderr(): string
+  /** Resolves with the exit code. */
+  readonly ended: Promise<number | null>
+  /** Ids of every process that it started, itself too; Linux tells them by an inherited variable. */
+  processes(): number[]
+  /** Of one whose command line has the text in it. */
+  processOf(text: string): number
+}
+
+/** The demo as a user starts it, over the test's brokers, with a cache of its own. */
+function startDemo(...args: readonly string[]): Demo {
+  const { kafkaBrokers, mqttUrl } = brokers()
+  const cache = mkdtempSync(join(tmpdir(), 'throughline-demo-'))
+  const mark = `THROUGHLINE_TEST_RUN=${randomUUID()}`
+  const [name = '', value] = mark.split('=')
+  const child = spawn(process.execPath, [...flags, command, 'demo', ...args], {
+    env: {
+      ...process.env,
+      KAFKA_BROKERS: kafkaBrokers,
+      MQTT_URL: mqttUrl,
+      THROUGHLINE_CACHE: cache,
+      [name]: value,
+    },
+  })
+  const output = { stdout: '', stderr: '' }
+  for (const stream of ['stdout', 'stderr'] as const) {
+    child[stream].setEncoding('utf8').on('data', (chunk: string) => {
+      output[stream] += chunk
+    })
+  }
+  const ended = once(child, 'close').then(() => child.exitCode)
+  const processes = () =>
+    readdirSync('/proc')
+      .map(Number)
+      .filter((pid) => pid > 0 && proc(pid, 'environ').includes(mark))
+  return {
+    child,
+    ended,
+    processes,
+    stdout: () => output.stdout,
+    stderr: () => output.stderr,
+    processOf(text) {
+      const found = processes().filter((pid) => proc(pid, 'cmdline').some((arg) => arg.includes(text)))
+      assert.equal(found.length, 1, `one process of the demo has ${text} in its command line`)
+      return found[0] ?? 0
+    },
+    async [Symbol.asyncDispose]() {
+      for (const pid of processes()) process.kill(pid, 'SIGKILL')
+      await ended
+      rmSync(cache, { recursive: true, force: true })
+    },
+  }
+}
+
+/** A file of /proc, as the list of texts that it is; empty for a process that is gone. */
+function proc(pid: number, file: 'environ' | 'cmdline'): string[] {
+  try {
+    return readFileSync(`/proc/${pid}/${file}`, 'utf8').split('\0')
+  } catch {
+    return []
+  }
+}
+
+/** The address of the page and of the webhook, once everything runs. */
+async function running(demo: Demo): Promise<{ page: string; webhook: string }> {
+  return eventually(
+    () => {
+      const page = /^page +(http:\S+)$/m.exec(demo.stdout())?.[1]
+      const webhook = /curl -i (http:\S+)/.exec(demo.stdout())?.[1]
+      assert.ok(page && webhook && demo.child.exitCode === null, `${demo.stdout()}${demo.stderr()}`)
+      return { page, webhook }
+    },
+    { timeoutMs: 120_000, intervalMs: 100 },
+  )
+}
+
+const ofOrder = [
+  'http station → webhook',
+  'kafka webhook → forwarder',
+  'mqtt forwarder → device',
+  'http device → echo',
+]
+
+describe('the demo', { timeout: 600_000 }, () => {
+  test('ends after the first journey with --once, and --json is the last line of stdout', async () => {
+    await using demo = startDemo('--once', '--json')
+    assert.equal(await demo.ended, 0, demo.stderr())
+    const lines = demo.stdout().trimEnd().split('\n')
+    assert.equal(lines.length, 1, 'everything else goes to stderr')
+    const journey = JSON.parse(lines[0] ?? '')
+    const hops: { transport: string; from: string; to: string; queueMs: unknown }[] = journey.hops
+    assert.deepEqual(
+      hops.map(({ transport, from, to }) => `${transport} ${from} → ${to}`),
+      ofOrder,
+    )
+    for (const { transport, queueMs } of hops)
+      assert.equal(typeof queueMs, 'number', `${transport} has a queue time`)
+    assert.equal(journey.spans, 8)
+    assert.deepEqual(journey.services, ['station', 'webhook', 'forwarder', 'device', 'echo'])
+    assert.match(journey.traceId, /^[0-9a-f]{32}$/)
+    assert.match(journey.eventId, /^[0-9a-f-]{36}$/)
+    assert.deepEqual(journey.missing, [])
+    assert.match(demo.stderr(), /\n {2}HTTP {3}station {3}→ webhook .*\n {2}Kafka {2}webhook {3}→ forwarder/)
+    assert.match(demo.stderr(), /8 spans · 1 trace · nothing missing/)
+    assert.deepEqual(demo.processes(), [], 'nothing that it started runs on')
+  })
+
+  test('fails with --once and names the missing hop where the forwarder exports no spans', async () => {
+    await using demo = startDemo('--once', '--json', '--wait', '5', '--without-exporter', 'forwarder')
+    assert.equal(await demo.ended, 1, demo.stderr())
+    const { missing, services } = JSON.parse(demo.stdout().trimEnd())
+    assert.deepEqual(
+      services,
+      ['station', 'webhook', 'device', 'echo'],
+      'the event went its way all the same',
+    )
+    assert.match(missing[0], /^Kafka webhook → forwarder \(no span of forwarder was received\)$/)
+    assert.match(missing[1], /^MQTT forwarder → device/)
+    assert.match(demo.stderr(), /missing after 5 s: Kafka webhook → forwarder/)
+    assert.deepEqual(demo.processes(), [])
+  })
+
+  test('goes on until Ctrl-C; a plain curl is seen as an unknown publisher without context', async () => {
+    await using demo = startDemo()
+    const { page, webhook } = await running(demo)
+    const id = randomUUID()
+    const event = {
+      specversion: '1.0',
+      id,
+      source: '/curl',
+      type: 'com.example.sensor.reading',
+      subject: 'sensor-007',
+    }
+    const headers = { 'content-type': 'application/cloudevents+json' }
+    const answer = await fetch(webhook, { method: 'POST', headers, body: JSON.stringify(event) })
+    assert.equal(answer.status, 204)
+    await eventually(
+      async () => {
+        const journey = await fetchJourney({ url: page }, id)
+        assert.ok(journey)
+        const [first, ...others] = journey.hops
+        assert.deepEqual([first?.from, first?.to], [null, 'webhook'])
+        assert.equal(others.length, 3, 'the journey is otherwise whole')
+        assert.ok(journey.findings.some(({ code }) => code === 'no-context'))
+      },
+      { timeoutMs: 30_000, intervalMs: 200 },
+    )
+    demo.child.kill('SIGINT')
+    assert.equal(await demo.ended, 0, demo.stderr())
+    assert.deepEqual(demo.processes(), [])
+  })
+
+  test('reports a service that dies with its last lines, and ends everything else', async () => {
+    await using demo = startDemo()
+    await running(demo)
+    process.kill(demo.processOf('device.ts'), 'SIGKILL')
+    assert.equal(await demo.ended, 1)
+    assert.match(demo.stdout(), /throughline: device was ended by SIGKILL; its last lines:\n {4}/)
+    assert.deepEqual(demo.processes(), [])
+  })
+
+  test('leaves nothing running where it is killed itself', async () => {
+    await using demo = startDemo()
+    await running(demo)
+    demo.child.kill('SIGKILL')
+    await demo.ended
+    await eventually(() => assert.deepEqual(demo.processes(), []), { timeoutMs: 30_000, intervalMs: 100 })
+  })
+})

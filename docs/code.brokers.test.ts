@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, globSync, readFileSync } from 'node:fs'
+import { globSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -64,21 +64,4 @@ describe('every YAML block in the documentation is a valid configuration', () =>
       assert.equal(code, 0, output)
     })
   }
-})
-
-test('every link to a page of the repository leads somewhere', () => {
-  const broken: string[] = []
-  for (const file of [
-    'README.md',
-    'ARCHITECTURE.md',
-    'CONTRIBUTING.md',
-    'CHANGELOG.md',
-    ...globSync('docs/**/*.md', { cwd: root }),
-  ]) {
-    for (const [, target = ''] of readFileSync(join(root, file), 'utf8').matchAll(/\]\(([^)#\s]+)[^)]*\)/g)) {
-      if (!/^[a-z]+:/.test(target) && !existsSync(join(root, file, '..', target)))
-        broken.push(`${file}: ${target}`)
-    }
-  }
-  assert.deepEqual(broken, [])
 })

@@ -13,6 +13,7 @@ const tasks = {
   bench: ['bench/run.ts'],
   brokers: ['scripts/brokers.ts'],
   screenshot: ['scripts/screenshot.ts'],
+  docs: ['docs/generate.ts'],
 }
 
 if (Number(process.versions.node.split('.')[0]) < 18) {

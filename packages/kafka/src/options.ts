@@ -32,6 +32,7 @@ export interface KafkaPublisherOptions {
 }
 
 export interface KafkaSubscriberOptions {
+  /** Topics to read, by their names; all have to exist. */
   readonly topics: readonly string[]
   /** The consumer group: its members share the partitions, its committed offsets are where reading goes on. */
   readonly group: string

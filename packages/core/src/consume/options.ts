@@ -53,9 +53,9 @@ export interface ConsumeOptions extends ProcessTelemetry {
   readonly retry?: {
     /** Failures of this event alone until it is given up, the first included. Default 5. */
     readonly attempts?: number
-    /** Default 200. */
+    /** First pause between attempts, milliseconds. Default 200. */
     readonly minMs?: number
-    /** Default 30 000. */
+    /** Longest pause, to which it doubles, milliseconds. Default 30 000. */
     readonly maxMs?: number
   }
   /** Aborts the handler's signal and fails the attempt. Default: no limit. */

@@ -1,4 +1,5 @@
 import { type Binding, type CloudEvent, createBinding } from '@throughline/core'
+import { isMqttText, MAX_STRING_BYTES } from './text.ts'
 
 const HOP_CONTEXT = ['traceparent', 'tracestate', 'baggage'] as const
 const ATTRIBUTE_NAME = /^[a-z0-9]+$/
@@ -8,7 +9,8 @@ const ATTRIBUTE_NAME = /^[a-z0-9]+$/
  * `datacontenttype` as the Content Type property; structured mode is `application/cloudevents+json`.
  *
  * A bare `traceparent`, `tracestate` or `baggage` is always the hop's context: what the sending span wrote. An event
- * that has an attribute of such a name would be indistinguishable, so it is always structured.
+ * that has an attribute of such a name would be indistinguishable, so it is always structured. So is one with an
+ * attribute that does not fit a user property: a character that MQTT forbids, more than 65,535 bytes.
  */
 export const mqttBinding: Binding = createBinding({
   specification: 'CloudEvents MQTT binding 1.0.2 §3.1',
@@ -18,8 +20,21 @@ export const mqttBinding: Binding = createBinding({
   decodeValue: (text) => text,
   // An MQTT payload may be empty, never absent.
   absentBody: new Uint8Array(0),
-  mustBeStructured: (event: CloudEvent) => HOP_CONTEXT.some((name) => event[name] !== undefined),
+  mustBeStructured: (event: CloudEvent) =>
+    HOP_CONTEXT.some((name) => event[name] !== undefined) || !fitsUserProperties(event),
 })
+
+function fitsUserProperties(event: CloudEvent): boolean {
+  for (const name in event) {
+    const value = event[name]
+    if (name === 'data') continue
+    if (typeof value === 'string' && (!isMqttText(value) || Buffer.byteLength(value) > MAX_STRING_BYTES))
+      return false
+    // In base64 it takes four bytes for three.
+    if (value instanceof Uint8Array && Math.ceil(value.byteLength / 3) * 4 > MAX_STRING_BYTES) return false
+  }
+  return true
+}
 
 function isHopContext(name: string): boolean {
   return HOP_CONTEXT.some((own) => own === name)

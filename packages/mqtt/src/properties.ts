@@ -6,11 +6,11 @@ import {
   PermanentError,
 } from '@throughline/core'
 import type { IPublishPacket } from 'mqtt'
+import { isMqttText, MAX_STRING_BYTES } from './text.ts'
 import { validateTopic } from './topic.ts'
 
 type PublishProperties = NonNullable<IPublishPacket['properties']>
 
-const MAX_STRING_BYTES = 65_535
 const MAX_EXPIRY_SECONDS = 2 ** 32 - 1
 /** Correlation data that is not text, which MessageProperties cannot hold. */
 const CORRELATION_BYTES_HEADER = 'correlation-data-b64'
@@ -72,18 +72,16 @@ function userProperties(headers: readonly Header[]): Record<string, string[]> {
   return byName
 }
 
-/** Null for what cannot be an MQTT string (§1.5.4). */
+/** Null for bytes, and text that a broker may refuse. */
 function textOrNull(value: HeaderValue): string | null {
-  return typeof value === 'string' && isString(value) ? value : null
-}
-
-function isString(text: string): boolean {
-  return !text.includes('\0') && text.isWellFormed()
+  return typeof value === 'string' && isMqttText(value) ? value : null
 }
 
 function requireString(what: string, text: string): void {
-  if (!isString(text))
-    throw new PermanentError(`the ${what} has a character that MQTT forbids (NUL or half a surrogate pair)`)
+  if (!isMqttText(text))
+    throw new PermanentError(
+      `the ${what} has a control character or half a surrogate pair, which MQTT forbids`,
+    )
   if (Buffer.byteLength(text) > MAX_STRING_BYTES) tooLong(what)
 }
 

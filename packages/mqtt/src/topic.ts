@@ -1,6 +1,5 @@
 import { PermanentError } from '@throughline/core'
-
-const MAX_TOPIC_BYTES = 65_535
+import { isMqttText, MAX_STRING_BYTES } from './text.ts'
 
 /** Throws PermanentError unless a message can be published to `topic` (MQTT 5 §4.7): no wildcard, NUL, or leading `$`. */
 export function validateTopic(topic: string): void {
@@ -47,11 +46,10 @@ export function matches(filter: string, topic: string): boolean {
 
 function validateText(what: string, text: string): void {
   if (text === '') fail(what, text, 'must not be empty')
-  if (text.includes('\0')) fail(what, text, 'must not have the character NUL')
-  if (!text.isWellFormed()) fail(what, text, 'must be well-formed Unicode')
+  if (!isMqttText(text)) fail(what, text, 'must not have control characters (NUL) or half a surrogate pair')
   const bytes = Buffer.byteLength(text)
-  if (bytes > MAX_TOPIC_BYTES)
-    fail(what, text, `must have at most ${MAX_TOPIC_BYTES} bytes of UTF-8, has ${bytes}`)
+  if (bytes > MAX_STRING_BYTES)
+    fail(what, text, `must have at most ${MAX_STRING_BYTES} bytes of UTF-8, has ${bytes}`)
 }
 
 function fail(what: string, text: string, message: string): never {

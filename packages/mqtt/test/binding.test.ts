@@ -64,6 +64,21 @@ test('a structured event keeps its origin beside the hop context in the user pro
   assert.equal(mqttBinding.decode(hopped).traceparent, 'origin')
 })
 
+test('an event with an attribute that does not fit a user property is structured', () => {
+  for (const [name, value] of [
+    ['subject', 'a\u{1fffe}b'],
+    ['subject', 'x'.repeat(65_536)],
+    ['blob', new Uint8Array(50_000)],
+    ['subject', 'x'.repeat(65_535)],
+  ] as const) {
+    const event = createEvent({ type: 't', source: '/s', [name]: value })
+    const message = mqttBinding.encode(event, { mode: 'binary' })
+    assert.equal(message.contentType !== undefined, value.length !== 65_535)
+    const read = mqttBinding.decode(message)[name]
+    assert.equal(read, typeof value === 'string' ? value : Buffer.from(value).toString('base64'))
+  }
+})
+
 test('user properties that are no attribute names are headers, not attributes', () => {
   const message = mqttBinding.encode(createEvent({ type: 't', source: '/s' }), { mode: 'binary' })
   const headers = [...message.headers, ['throughline-sent-at', '1'], ['x_y', '2'], ['correlation-id', '3']]

@@ -46,11 +46,13 @@ test('bytes and text that MQTT forbids are base64 under the name + -b64', () => 
   const headers: Header[] = [
     ['raw', Uint8Array.of(255, 0, 1)],
     ['nul', 'a\0b'],
+    ['lines', 'a\nb'],
     ['', 'empty name'],
   ]
   assert.deepEqual(received({ ...none, headers }).headers, [
     ['raw-b64', '/wAB'],
     ['nul-b64', Buffer.from('a\0b').toString('base64')],
+    ['lines-b64', Buffer.from('a\nb').toString('base64')],
     ['', 'empty name'],
   ])
 })

@@ -26,7 +26,7 @@ for (const [filter, topic, expected] of [
   })
 }
 
-for (const topic of ['', 'a/+', 'a/#', 'a\0b', '$SYS/x', '\ud800', 'é'.repeat(32_768)]) {
+for (const topic of ['', 'a/+', 'a/#', 'a\0b', 'a\tb', '\uffff', '$SYS/x', '\ud800', 'é'.repeat(32_768)]) {
   test(`${JSON.stringify(topic.slice(0, 12))} (${topic.length} characters) cannot be published to`, () => {
     assert.throws(() => validateTopic(topic), PermanentError)
   })

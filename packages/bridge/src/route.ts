@@ -9,6 +9,7 @@ import {
   type ThroughlineError,
   UnavailableError,
 } from '@throughline/core'
+import { UNKNOWN_TOPIC_CODE } from '@throughline/kafka'
 import { destinationOf, type RouteConfig } from './config/config.ts'
 import type { Connection, SourceHandler } from './connection.ts'
 import { createForward, headerRules } from './forward.ts'
@@ -16,7 +17,7 @@ import { deadLetterPublisher } from './letter.ts'
 import type { Log } from './log.ts'
 import { createOutage } from './outage.ts'
 import { createReport } from './report.ts'
-import { spanNameOf } from './template.ts'
+import { isStatic, spanNameOf } from './template.ts'
 
 /** How a route does, for people and probes. */
 export interface RouteStatus {
@@ -116,7 +117,10 @@ export function startRoute({ route, source, target, deadLetter, log }: RouteSett
    */
   async function faultOf(error: ThroughlineError): Promise<ThroughlineError> {
     let fault = error
-    if (!(error instanceof UnavailableError)) {
+    if (error.code === UNKNOWN_TOPIC_CODE && isStatic(destinationOf(to))) {
+      // The topic that the configuration names is missing: whoever runs the bridge creates it, and nothing is lost.
+      fault = new UnavailableError(error.message, { cause: error, code: error.code })
+    } else if (!(error instanceof UnavailableError)) {
       const refused = await publisher.open().then(() => null, asError)
       // Too large, refused by its receiver: the event's own.
       if (refused === null) return error

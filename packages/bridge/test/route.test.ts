@@ -91,6 +91,31 @@ test('a target that is away spends no attempt, is said once, and all arrives whe
   await bridge.close()
 })
 
+test('a topic that the configuration names and the cluster lacks is waited for; one that an event names is that event’s fault', async () => {
+  const missing = new PermanentError('has no topic', { code: 'TL_KAFKA_TOPIC_UNKNOWN' })
+  for (const [topic, forwarded, deadLettered] of [
+    ['fixed', 1, 0],
+    ['"t-{{ event.subject }}"', 0, 1],
+  ] as const) {
+    const {
+      bridge,
+      in: source,
+      out,
+    } = await memoryBridge(`  copy:
+    from: { connection: in, topics: a, group: g }
+    to: { connection: out, topic: ${topic} }
+    retry: { attempts: 1, backoff: 1ms..2ms }
+    deadLetter: { connection: in, topic: dead }
+`)
+    out.failNext(3, missing)
+    await publish(source, { id: '1' })
+    await eventually(() => assert.equal(source.unsettled('g'), 0))
+    const [status] = bridge.routes()
+    assert.deepEqual([status?.forwarded, status?.deadLettered], [forwarded, deadLettered])
+    await bridge.close()
+  }
+})
+
 test('a source that is away at the start and later is tried until it returns', async () => {
   const { bridge, log, in: source, out } = await memoryBridge(ROUTE)
   await publish(source, { id: '1' })

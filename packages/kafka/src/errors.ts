@@ -43,6 +43,9 @@ export function hasApiId(error: unknown, ids: ReadonlySet<string>): boolean {
   return leavesOf(error).some(({ apiId }) => apiId !== undefined && ids.has(apiId))
 }
 
+/** `code` of the error of a message whose topic the cluster does not have: final for the message, not for whoever creates the topic. */
+export const UNKNOWN_TOPIC_CODE = 'TL_KAFKA_TOPIC_UNKNOWN'
+
 /** A topic that the cluster does not have: the driver words it instead of naming it. */
 export function isUnknownTopic(error: unknown): boolean {
   return (

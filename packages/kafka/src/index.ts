@@ -4,6 +4,7 @@ import { kafkaTransport } from './transport.ts'
 
 export * from './admin.ts'
 export * from './binding.ts'
+export { UNKNOWN_TOPIC_CODE } from './errors.ts'
 export type { KafkaOptions, KafkaPublisherOptions, KafkaSubscriberOptions } from './options.ts'
 export * from './transport.ts'
 

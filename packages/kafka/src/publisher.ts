@@ -6,7 +6,7 @@ import {
   type ThroughlineError,
   UnavailableError,
 } from '@throughline/core'
-import { isUnknownTopic, kafkaError } from './errors.ts'
+import { isUnknownTopic, kafkaError, UNKNOWN_TOPIC_CODE } from './errors.ts'
 import { createGather, type Gather } from './gather.ts'
 import { type Connection, isTopicName, type KafkaPublisherOptions, positive } from './options.ts'
 import { createRotation, partitionOf, type Rotation } from './partition.ts'
@@ -191,7 +191,7 @@ export function kafkaPublisher(connection: Connection, options: KafkaPublisherOp
     const { address } = connection
     if (!isUnknownTopic(error)) return kafkaError(error, address, `topic ${topic} could not be looked up`)
     const message = `Kafka at ${address} has no topic ${topic}: create it or correct the name`
-    return new PermanentError(message, { cause: error })
+    return new PermanentError(message, { cause: error, code: UNKNOWN_TOPIC_CODE })
   }
 
   async function shutDown(): Promise<void> {

@@ -165,6 +165,7 @@ test('a topic that does not exist or cannot exist is a permanent error of its me
   const errors = results.flatMap((each) => (each.ok ? [] : [each.error]))
   assert.ok(errors.every((error) => error instanceof PermanentError))
   assert.match(errors[0]?.message ?? '', /has no topic .*-missing/)
+  assert.equal(errors[0]?.code, 'TL_KAFKA_TOPIC_UNKNOWN')
   assert.match(errors[1]?.message ?? '', /"not a topic"/)
 })
 

@@ -47,9 +47,12 @@ export function attributeHeader(system: System, attribute: string): string {
   return ATTRIBUTE_PREFIX[system] + attribute
 }
 
-/** Whether a header, its name in lower case, carries an attribute of the event: it is part of the event, never a header beside it. */
+/** Whether a header carries an attribute of the event: it is part of the event, never a header beside it. */
 function isAttribute(system: System, name: string): boolean {
-  return system === 'mqtt' ? /^[a-z0-9]+$/.test(name) : name.startsWith(ATTRIBUTE_PREFIX[system])
+  // MQTT has the bare names, so that case tells `deviceId`, a property beside the event, from an attribute.
+  return system === 'mqtt'
+    ? /^[a-z0-9]+$/.test(name)
+    : name.toLowerCase().startsWith(ATTRIBUTE_PREFIX[system])
 }
 
 /** Names that a transport cannot carry. */
@@ -97,7 +100,7 @@ export function passHeaders(headers: readonly Header[], rules: HeaderRules): Pas
   const passed: Header[] = []
   const dropped: string[] = []
   for (const header of headers) {
-    if (!mayPass(header[0].toLowerCase(), rules)) continue
+    if (!mayPass(header[0], rules)) continue
     const written = express(header, rules)
     if (written === null) dropped.push(header[0])
     else passed.push(written)
@@ -105,17 +108,17 @@ export function passHeaders(headers: readonly Header[], rules: HeaderRules): Pas
   return { headers: passed, dropped }
 }
 
-function mayPass(name: string, { from, raw, allowed, context }: HeaderRules): boolean {
+function mayPass(written: string, { from, raw, allowed, context }: HeaderRules): boolean {
+  const name = written.toLowerCase()
   if (isContextHeader(name)) return context
   if (NEVER_PASSED.has(name) || name === 'content-type') return false
-  if (!raw && isAttribute(from, name)) return false
+  if (!raw && isAttribute(from, written)) return false
   return from !== 'http' || allowed.has(name)
 }
 
 function express([name, value]: Header, { to, raw }: HeaderRules): Header | null {
   const possible = (candidate: string) =>
-    NAME_ALLOWED[to](candidate) &&
-    (raw || isContextHeader(candidate) || !isAttribute(to, candidate.toLowerCase()))
+    NAME_ALLOWED[to](candidate) && (raw || isContextHeader(candidate) || !isAttribute(to, candidate))
   const plain = to === 'kafka' ? value : asText(value)
   if (possible(name) && VALUE_ALLOWED[to](plain)) return [name, plain]
   const encoded = `${name}-b64`

@@ -85,6 +85,15 @@ test("attributes and the content type are the event's own and no headers beside 
   assert.deepEqual(passed([['ce-id', '1']], rules('http', 'kafka', { allowed })).headers, [])
 })
 
+test('over MQTT case tells a property beside the event from an attribute', () => {
+  const headers: Header[] = [
+    ['deviceId', '7'],
+    ['deviceid', '8'],
+  ]
+  assert.deepEqual(passed(headers, rules('mqtt', 'kafka')).headers, [['deviceId', '7']])
+  assert.deepEqual(passed([['deviceId', '7']], rules('kafka', 'mqtt')).headers, [['deviceId', '7']])
+})
+
 test('on a raw route they are headers like all others', () => {
   assert.deepEqual(
     passed(

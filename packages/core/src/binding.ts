@@ -33,7 +33,7 @@ export interface BindingRules {
   readonly specification: string
   /** The header for an attribute, as written. */
   headerName(attribute: string): string
-  /** The attribute of a header (its name in lower case); null for a header that is none. */
+  /** The attribute of a header, its name in the case it came in; null for a header that is none. */
   attributeName(header: string): string | null
   encodeValue(text: string): string
   /** May throw InvalidEventError. */
@@ -99,7 +99,7 @@ export function createBinding(rules: BindingRules): Binding {
   function binaryAttributes(headers: readonly Header[]): Record<string, unknown> | null {
     let attributes: Record<string, unknown> | null = null
     for (const [header, value] of headers) {
-      const name = rules.attributeName(header.toLowerCase())
+      const name = rules.attributeName(header)
       if (name === null || name === 'datacontenttype' || name === 'data') continue
       attributes ??= {}
       // Of a repeated attribute the first counts; a `__proto__` is an own member like any other and fails validation.

@@ -14,7 +14,7 @@ import fc from 'fast-check'
 const binding = createBinding({
   specification: 'test binding',
   headerName: (name) => `ce_${name}`,
-  attributeName: (header) => (header.startsWith('ce_') ? header.slice(3) : null),
+  attributeName: (header) => (/^ce_/i.test(header) ? header.slice(3).toLowerCase() : null),
   encodeValue: (text) => text,
   decodeValue: (text) => text,
   absentBody: null,

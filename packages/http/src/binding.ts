@@ -13,7 +13,10 @@ const BATCH_PREFIX = 'application/cloudevents-batch'
 const rules: Binding = createBinding({
   specification: 'CloudEvents HTTP binding 1.0.2 §3.1.3',
   headerName: (attribute) => PREFIX + attribute,
-  attributeName: (header) => (header.startsWith(PREFIX) ? header.slice(PREFIX.length) : null),
+  attributeName(header) {
+    const name = header.toLowerCase()
+    return name.startsWith(PREFIX) ? name.slice(PREFIX.length) : null
+  },
   encodeValue: encodeHeaderValue,
   decodeValue: decodeHeaderValue,
   absentBody: new Uint8Array(),

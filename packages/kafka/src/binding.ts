@@ -9,8 +9,10 @@ const PREFIX = 'ce_'
 export const kafkaBinding: Binding = createBinding({
   specification: 'CloudEvents Kafka binding 1.0.2 §3.2',
   headerName: (attribute) => PREFIX + attribute,
-  attributeName: (header) =>
-    header.length > PREFIX.length && header.startsWith(PREFIX) ? header.slice(PREFIX.length) : null,
+  attributeName(header) {
+    const name = header.toLowerCase()
+    return name.length > PREFIX.length && name.startsWith(PREFIX) ? name.slice(PREFIX.length) : null
+  },
   encodeValue: (text) => text,
   decodeValue: (text) => text,
   absentBody: null,

@@ -81,7 +81,13 @@ test('an event with an attribute that does not fit a user property is structured
 
 test('user properties that are no attribute names are headers, not attributes', () => {
   const message = mqttBinding.encode(createEvent({ type: 't', source: '/s' }), { mode: 'binary' })
-  const headers = [...message.headers, ['throughline-sent-at', '1'], ['x_y', '2'], ['correlation-id', '3']]
+  const headers = [
+    ...message.headers,
+    ['throughline-sent-at', '1'],
+    ['x_y', '2'],
+    ['correlation-id', '3'],
+    ['deviceId', '4'],
+  ]
   const event = mqttBinding.decode({ ...message, headers: headers.map(([n = '', v = '']) => [n, v]) })
   assert.deepEqual(Object.keys(event).sort(), ['id', 'source', 'specversion', 'type'])
 })

@@ -64,7 +64,7 @@ const encoder = new TextEncoder()
 const binding: Binding = createBinding({
   specification: 'CloudEvents in memory',
   headerName: (attribute) => `ce_${attribute}`,
-  attributeName: (header) => (header.startsWith('ce_') ? header.slice(3) : null),
+  attributeName: (header) => (/^ce_/i.test(header) ? header.slice(3).toLowerCase() : null),
   encodeValue: (text) => text,
   decodeValue: (text) => text,
   absentBody: null,

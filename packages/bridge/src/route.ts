@@ -10,6 +10,7 @@ import {
   UnavailableError,
 } from '@throughline/core'
 import { UNKNOWN_TOPIC_CODE } from '@throughline/kafka'
+import { TAKEN_OVER_CODE } from '@throughline/mqtt'
 import { destinationOf, type RouteConfig } from './config/config.ts'
 import type { Connection, SourceHandler } from './connection.ts'
 import { createForward, headerRules } from './forward.ts'
@@ -120,6 +121,8 @@ export function startRoute({ route, source, target, deadLetter, log }: RouteSett
     if (error.code === UNKNOWN_TOPIC_CODE && isStatic(destinationOf(to))) {
       // The topic that the configuration names is missing: whoever runs the bridge creates it, and nothing is lost.
       fault = new UnavailableError(error.message, { cause: error, code: error.code })
+    } else if (error.code === TAKEN_OVER_CODE) {
+      unworkable.reject(error)
     } else if (!(error instanceof UnavailableError)) {
       const refused = await publisher.open().then(() => null, asError)
       // Too large, refused by its receiver: the event's own.

@@ -116,6 +116,18 @@ test('a topic that the configuration names and the cluster lacks is waited for; 
   }
 })
 
+test('a target whose client id another process took ends the bridge with that sentence, and nothing is given up', async () => {
+  const { bridge, in: source, out } = await memoryBridge(ROUTE)
+  await eventually(() => assert.ok(bridge.routes()[0]?.ready))
+  out.failNext(
+    1,
+    new UnavailableError('another client has taken the session', { code: 'TL_SESSION_TAKEN_OVER' }),
+  )
+  await publish(source, { id: '1' })
+  await assert.rejects(bridge.closed, /another client has taken the session/)
+  assert.equal(source.unsettled('g'), 1)
+})
+
 test('a source that is away at the start and later is tried until it returns', async () => {
   const { bridge, log, in: source, out } = await memoryBridge(ROUTE)
   await publish(source, { id: '1' })

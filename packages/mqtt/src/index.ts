@@ -7,6 +7,7 @@ import { mqttTransport } from './transport.ts'
 export { mqttBinding } from './binding.ts'
 export type { MqttOptions, TlsOptions } from './options.ts'
 export type { MqttPublisherOptions } from './publisher.ts'
+export { TAKEN_OVER_CODE } from './reason.ts'
 export type { MqttSubscriberOptions } from './subscriber.ts'
 export { type MqttTransport, mqttTransport } from './transport.ts'
 

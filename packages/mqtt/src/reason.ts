@@ -7,6 +7,7 @@ const REFUSED_FOR_NOW = new Set([3, 128, 131, 136, 137, 139, 151, 156, 157, 159]
 const UNPUBLISHED_FOR_NOW = new Set([145, 151])
 const UNSUBSCRIBED_FOR_NOW = new Set([128, 131, 145, 151])
 
+/** `code` of the error when another client took the client id: two of one id evict each other for ever. */
 export const TAKEN_OVER_CODE = 'TL_SESSION_TAKEN_OVER'
 /** The broker closed a connection in good order without saying why. */
 export const HUNG_UP_CODE = 'TL_MQTT_HUNG_UP'

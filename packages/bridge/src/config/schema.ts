@@ -119,7 +119,7 @@ export const sourceSchemas = {
     ),
     start: word(['earliest', 'latest']).default('earliest').describe('Where a group without offsets begins'),
     sessionTimeout: duration('1s')
-      .prefault('30s')
+      .prefault('10s')
       .describe(
         'How long the group waits for a process that has died; the broker allows 6s to 30m by default',
       ),

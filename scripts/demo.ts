@@ -11,6 +11,7 @@ import { createTopics } from './brokers/topics.ts'
 import { createFleet, type Fleet } from './demo/fleet.ts'
 import { awaitJourney, demoJson, missingFrom } from './demo/journey.ts'
 import { type DemoOptions, DemoUsageError, help, parseOptions } from './demo/options.ts'
+import { reach } from './demo/reach.ts'
 import { createReport, type Report } from './demo/report.ts'
 import { type Addresses, serviceSpecs, urlsOf } from './demo/services.ts'
 
@@ -70,20 +71,14 @@ async function run({ options, told, startedAt, report }: Run): Promise<number> {
   const onceDir = options.once ? runFolder(`demo-${process.pid}`) : undefined
   const explorerDir = join(onceDir ?? runFolder('demo'), 'explorer')
   const ports: number[] = []
-  let brokers: Brokers | undefined
+  let startingBrokers: Promise<Brokers> | undefined
   const play = async (): Promise<number> => {
     report.line('demo')
-    const startingBrokers = report.step(
+    await requireFree(options.port)
+    startingBrokers = report.step(
       'brokers',
-      () => startBrokers({ kafka: true, mosquitto: true, dir: runFolder('demo'), keepData: true }),
+      () => brokersOf(runFolder('demo')),
       ({ kafka, mqtt }) => `Kafka ${kafka?.bootstrap}, Mosquitto ${mqtt?.url}`,
-    )
-    // Also where something else fails first, they are to be ended.
-    startingBrokers.then(
-      (value) => {
-        brokers = value
-      },
-      () => {},
     )
     const started = await start({ options, report, fleet, explorerDir, ports, startingBrokers })
     report.line(`  running after ${((performance.now() - startedAt) / 1000).toFixed(1)} s\n`)
@@ -105,11 +100,27 @@ async function run({ options, told, startedAt, report }: Run): Promise<number> {
   // What was beginning to start comes to its end before the end of all.
   await fleet.stop()
   await playing.catch(() => {})
+  // Also where something else failed before they had started.
+  const brokers = await startingBrokers?.catch(() => undefined)
   await brokers?.stop()
   if (onceDir !== undefined) rmSync(onceDir, { recursive: true, force: true })
   if (await areFree(ports)) return exitCode
   report.line(`throughline: a port of ${ports.join(', ')} is still in use`)
   return exitCode || 1
+}
+
+async function requireFree(port: number | undefined): Promise<void> {
+  if (port !== undefined && !(await areFree([port])))
+    throw new Error(`port ${port} is taken by another program: choose another one with --port`)
+}
+
+async function brokersOf(dir: string): Promise<Brokers> {
+  const { KAFKA_BROKERS, MQTT_URL } = process.env
+  await Promise.all([
+    KAFKA_BROKERS && reach('KAFKA_BROKERS', KAFKA_BROKERS),
+    MQTT_URL && reach('MQTT_URL', MQTT_URL),
+  ])
+  return startBrokers({ kafka: true, mosquitto: true, dir, keepData: true })
 }
 
 interface Starting {

@@ -83,7 +83,7 @@ function valuesOf(args: readonly string[]): unknown {
       },
     }).values
   } catch (error) {
-    // parseArgs adds advice on positionals that do not exist here.
-    throw new DemoUsageError(error instanceof Error ? error.message.split('. ')[0] : String(error))
+    // parseArgs adds advice on positionals, which do not exist here.
+    throw new DemoUsageError(error instanceof Error ? error.message.split(/\.[ \n]/)[0] : String(error))
   }
 }

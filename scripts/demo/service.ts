@@ -93,17 +93,15 @@ export async function untilReady(
   withinMs = readyWithinMs,
 ): Promise<void> {
   const deadline = performance.now() + withinMs
-  const over = service.exited.then((end) => {
-    throw failure(service, endText(end))
+  let end: ServiceEnd | undefined
+  void service.exited.then((ended) => {
+    end = ended
   })
-  const ready = async () => {
-    while (performance.now() < deadline) {
-      if (await spec.isReady(service)) return
-      await new Promise((next) => setTimeout(next, 25))
-    }
-    throw failure(service, `was not ready after ${withinMs / 1000} s`)
+  while (!(await spec.isReady(service))) {
+    if (end !== undefined) throw failure(service, endText(end))
+    if (performance.now() > deadline) throw failure(service, `was not ready after ${withinMs / 1000} s`)
+    await new Promise((next) => setTimeout(next, 25))
   }
-  await Promise.race([ready(), over])
 }
 
 /** The error for a service that was not to end. */

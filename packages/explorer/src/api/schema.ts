@@ -99,9 +99,10 @@ export interface JourneyHop {
   readonly sentMs: number | null
   /** When the broker had confirmed (end of the send span); null where it is not known. */
   readonly confirmedMs: number | null
+  /** Start of the process; where it seems to be up to 1 ms before the send (SDKs that count whole milliseconds), the send's. */
   readonly processedMs: number | null
   /**
-   * Start of the process − start of the send. Negative is clock skew. Null where either end is not known.
+   * Start of the process − start of the send. Negative is clock skew of more than 1 ms. Null where either end is not known.
    * For a call: start of the server span − start of the client span.
    */
   readonly queueMs: number | null
@@ -172,7 +173,7 @@ export interface Journey {
   readonly services: readonly string[]
   /** In order of their first message. */
   readonly destinations: readonly { readonly transport: string; readonly name: string }[]
-  /** In order of start. */
+  /** In order of start; one that starts up to 1 ms before its parent (SDKs that count whole milliseconds) stands behind it. */
   readonly spans: readonly JourneySpan[]
   readonly edges: readonly JourneyEdge[]
   readonly hops: readonly JourneyHop[]

@@ -56,13 +56,16 @@ export function buildJourney(store: SpanStore, start: Start, options: BuildOptio
   }
 }
 
-/** The first span's start, or before it the time at which a message without a known sender says it was sent. */
+/** The earliest span's start, or before it the time at which a message without a known sender says it was sent. */
 function startOf(graph: Graph, deliveries: readonly Delivery[]): bigint {
-  let start = graph.nodes[0]?.span.startUnixNanos ?? 0n
+  // In its order the first span need not be the earliest: see graph.nodes.
+  const moments = graph.nodes.map(({ span }) => span.startUnixNanos)
   for (const { send, receiver } of deliveries) {
     const sentAt = !send && receiver ? sentAtUnixNanos(receiver) : null
-    if (sentAt !== null && sentAt < start) start = sentAt
+    if (sentAt !== null) moments.push(sentAt)
   }
+  let start = moments[0] ?? 0n
+  for (const moment of moments) if (moment < start) start = moment
   return start
 }
 

@@ -20,11 +20,11 @@ export function criticalPath(graph: Graph): ReadonlySet<Node> {
       let before = at.until
       const children = graph
         .children(node)
-        .filter(({ span }) => span.startUnixNanos >= node.span.startUnixNanos)
+        .filter((child) => graph.beginsUnixNanos(child) >= graph.beginsUnixNanos(node))
         .sort((a, b) => Number(b.span.endUnixNanos - a.span.endUnixNanos))
       for (const child of children) {
         if (path.has(child) || child.span.endUnixNanos > before) continue
-        before = child.span.startUnixNanos
+        before = graph.beginsUnixNanos(child)
         path.add(child)
         stack.push({ node: child, until: child.span.endUnixNanos })
       }
@@ -34,7 +34,7 @@ export function criticalPath(graph: Graph): ReadonlySet<Node> {
   let until = last?.span.endUnixNanos ?? 0n
   for (let node = last; node && !path.has(node); node = causeOf(graph, node)) {
     mark(node, until)
-    until = node.span.startUnixNanos
+    until = graph.beginsUnixNanos(node)
   }
   return path
 }

@@ -7,9 +7,6 @@ import { isConsumption, type Node } from './node.ts'
 
 export type { Evidence }
 
-/** Clocks of two processes of one machine differ by less; below it nothing is said. */
-const skewMs = 1
-
 /** What is not as it should be in a journey; a cause is named only with its evidence. */
 export function findingsOf(graph: Graph, hops: readonly NodeHop[], evidence: Evidence): Finding[] {
   return [
@@ -86,7 +83,7 @@ function rejected({ hop, receiver, retries }: NodeHop): Finding[] {
 }
 
 function clockSkew(hops: readonly NodeHop[]): Finding[] {
-  const early = hops.filter(({ hop }) => hop.queueMs !== null && hop.queueMs < -skewMs)
+  const early = hops.filter(({ hop }) => hop.queueMs !== null && hop.queueMs < 0)
   const pairs = Map.groupBy(early, ({ hop }) => `${hop.from ?? 'the publisher'} and ${hop.to}`)
   return [...pairs].map(([pair, of]): Finding => {
     const ms = Math.max(...of.map(({ hop }) => -(hop.queueMs ?? 0)))

@@ -1,5 +1,6 @@
 import type { Link } from '../otlp/span.ts'
 import { type Node, parentId, refId } from './node.ts'
+import { placesOf } from './order.ts'
 
 export interface LinkedNode {
   readonly node: Node
@@ -9,9 +10,17 @@ export interface LinkedNode {
 export type Graph = ReturnType<typeof graphOf>
 
 /** The spans of a journey and what leads from one to another, within the journey. */
-export function graphOf(nodes: readonly Node[]) {
+export function graphOf(found: readonly Node[]) {
   const byId = new Map<string, Node>()
-  for (const node of nodes) if (!byId.has(node.id)) byId.set(node.id, node)
+  for (const node of found) if (!byId.has(node.id)) byId.set(node.id, node)
+  const parentOf = (node: Node): Node | undefined => byId.get(parentId(node) ?? '')
+  const places = placesOf(found, parentOf)
+  const beginsUnixNanos = (node: Node): bigint =>
+    places.get(node)?.beginsUnixNanos ?? node.span.startUnixNanos
+  const depthOf = (node: Node): number => places.get(node)?.depth ?? 0
+  const nodes = found.toSorted(
+    (a, b) => Number(beginsUnixNanos(a) - beginsUnixNanos(b)) || depthOf(a) - depthOf(b),
+  )
   const children = Map.groupBy(
     nodes.filter((node) => byId.has(parentId(node) ?? '')),
     (node) => parentId(node) ?? '',
@@ -26,9 +35,12 @@ export function graphOf(nodes: readonly Node[]) {
     }
   }
   return {
+    /** In order of their beginning, none before a parent with which it begins. */
     nodes,
+    /** A span's start; where only rounding puts it before that of its parent, the parent's. */
+    beginsUnixNanos,
     get: (id: string): Node | undefined => byId.get(id),
-    parent: (node: Node): Node | undefined => byId.get(parentId(node) ?? ''),
+    parent: parentOf,
     children: (node: Node): readonly Node[] => children.get(node.id) ?? [],
     /** What a span links to. */
     targets: (node: Node): readonly LinkedNode[] =>

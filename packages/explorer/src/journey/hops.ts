@@ -3,6 +3,7 @@ import type { Clock } from './clock.ts'
 import type { Delivery } from './deliveries.ts'
 import type { Graph } from './graph.ts'
 import { isPublication, type Node } from './node.ts'
+import { roundingNanos } from './order.ts'
 
 /** A hop with the spans it was read from. */
 export interface NodeHop {
@@ -80,8 +81,9 @@ function messageHop({ send, receiver, retries }: Delivery, clock: Clock): NodeHo
   const a = send?.meaning
   const b = receiver?.meaning
   const stated = receiver && !send ? sentAtUnixNanos(receiver) : null
-  const sentMs = send ? clock.ms(send.span.startUnixNanos) : stated === null ? null : clock.ms(stated)
-  const processedMs = receiver ? clock.ms(receiver.span.startUnixNanos) : null
+  const sent = send?.span.startUnixNanos ?? stated
+  const sentMs = sent === null ? null : clock.ms(sent)
+  const processedMs = receiver ? clock.ms(arrivalUnixNanos(receiver, sent)) : null
   const nodes = [send, receiver, ...retries].filter((node) => node !== null)
   const last = retries.at(-1) ?? receiver
   const hop: JourneyHop = {
@@ -108,6 +110,12 @@ function messageHop({ send, receiver, retries }: Delivery, clock: Clock): NodeHo
     attempts: receiver ? 1 + retries.length : 0,
   }
   return { hop, send, receiver, retries }
+}
+
+/** When a receiver began; where only rounding puts that before the send, with it. */
+function arrivalUnixNanos({ span: { startUnixNanos } }: Node, sentUnixNanos: bigint | null): bigint {
+  if (sentUnixNanos === null || startUnixNanos >= sentUnixNanos) return startUnixNanos
+  return sentUnixNanos - startUnixNanos <= roundingNanos ? sentUnixNanos : startUnixNanos
 }
 
 const isRejected = ({ meaning }: Node): boolean => meaning.outcome === 'reject'
@@ -138,7 +146,7 @@ function isRemoteCall({ span, meaning }: Node): boolean {
 
 function callHop(client: Node | null, server: Node | null, clock: Clock): NodeHop {
   const sentMs = client ? clock.ms(client.span.startUnixNanos) : null
-  const processedMs = server ? clock.ms(server.span.startUnixNanos) : null
+  const processedMs = server ? clock.ms(arrivalUnixNanos(server, client?.span.startUnixNanos ?? null)) : null
   const isKnown = sentMs !== null && processedMs !== null
   const hop: JourneyHop = {
     index: 0,

@@ -1,13 +1,16 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { promisify } from 'node:util'
 import { type Explorer, startExplorer } from '@throughline/explorer'
+import { eventually } from '@throughline/testkit'
 import { journeyWith } from './support/journey.ts'
 import { brokers, createPipeline, type Pipeline } from './support/pipeline.ts'
+import { readTopic, tapMqtt } from './support/wire.ts'
 
 const run = promisify(execFile)
 let folder = ''
@@ -194,5 +197,56 @@ describe('a stranger', () => {
       ['no context, publisher unknown, topic sensors/sensor-042/reading'],
     )
     assert.deepEqual([journey.hops[0]?.from, journey.hops[0]?.to], [null, 'device'])
+  })
+
+  test('publishes nonsense to MQTT: it is kept as a dead letter with the reason, and the device goes on', async () => {
+    const { hostname, port } = new URL(brokers().mqttUrl)
+    const to = ['-h', hostname, '-p', port, '-V', '5', '-q', '1', '-t', 'sensors/sensor-042/reading']
+    await using letters = await tapMqtt(brokers().mqttUrl, 'dead/#')
+    await run('mosquitto_pub', [...to, '-m', 'nonsense'])
+    const event = { specversion: '1.0', id: 'after-nonsense', source: '/legacy', type: 't' }
+    await run('mosquitto_pub', [...to, '-m', JSON.stringify(event)])
+    await journeyOf('after-nonsense', 3)
+    const [letter] = await eventually(() => {
+      assert.equal(letters.messages.length, 1)
+      return letters.messages
+    })
+    const properties = letter?.properties['user-properties']
+    assert.match(
+      properties?.['throughline-dead-letter-reason'] ?? '',
+      /^specversion: is required and missing/,
+    )
+    assert.equal(properties?.['throughline-dead-letter-source'], 'sensors/sensor-042/reading')
+    assert.equal(letter?.payload, 'nonsense')
+  })
+
+  test('produces nonsense to Kafka: the forwarder keeps it as a dead letter with its position, and goes on', async () => {
+    const { kafkaBrokers } = brokers()
+    const kcat = execFile('kcat', [
+      '-b',
+      kafkaBrokers,
+      '-P',
+      '-t',
+      'sensor-readings',
+      '-p',
+      '0',
+      '-k',
+      'sensor-009',
+    ])
+    const done = once(kcat, 'exit')
+    kcat.stdin?.end('nonsense')
+    assert.deepEqual(await done, [0, null])
+    const event = '{"specversion":"1.0","id":"after-kcat","source":"/curl","type":"t","subject":"sensor-009"}'
+    await curl(['-H', 'content-type: application/cloudevents+json', '-d', event])
+    await journeyOf('after-kcat', 7)
+    const letters = await eventually(async () => {
+      const found = await readTopic(kafkaBrokers, 'sensor-readings.dead')
+      assert.ok(found.some(({ payload }) => payload === 'nonsense'))
+      return found
+    })
+    const headers = Object.fromEntries(letters.find(({ payload }) => payload === 'nonsense')?.headers ?? [])
+    assert.match(headers['throughline-dead-letter-source'] ?? '', /^sensor-readings\[0\]@\d+$/)
+    assert.equal(headers['throughline-dead-letter-route'], 'forwarder')
+    assert.match(headers['throughline-dead-letter-reason'] ?? '', /^specversion: is required and missing/)
   })
 })

@@ -23,7 +23,7 @@ const mqttMessage = z.object({
       'content-type': z.string().optional(),
     })
     .default({ 'user-properties': {} }),
-  payload: z.unknown(),
+  payload: z.string(),
 })
 
 export type MqttMessage = z.infer<typeof mqttMessage>
@@ -59,7 +59,7 @@ export interface MqttTap extends AsyncDisposable {
 /** Listens with mosquitto_sub; resolves when the broker has confirmed the subscription. */
 export async function tapMqtt(mqttUrl: string, filter: string): Promise<MqttTap> {
   const { hostname, port } = new URL(mqttUrl)
-  const args = ['-d', '-h', hostname, '-p', port, '-V', '5', '-q', '1', '-t', filter, '-F', '%J']
+  const args = ['-d', '-h', hostname, '-p', port, '-V', '5', '-q', '1', '-t', filter, '-F', '%j']
   const child: ChildProcess = spawn('stdbuf', ['-oL', 'mosquitto_sub', ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
   })

@@ -7,17 +7,17 @@ import { type Explorer, startExplorer } from '@throughline/explorer'
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
 import { buildUi } from '../build.ts'
 
-const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium'
+const CHROMIUM_PATH = process.env.CHROMIUM_PATH ?? '/usr/bin/chromium'
 
 /** Starts the system's Chromium. Nothing is downloaded, and the browser calls nobody by itself. */
 export async function launchChromium(): Promise<Browser> {
-  if (!existsSync(CHROMIUM)) {
+  if (!existsSync(CHROMIUM_PATH)) {
     throw new Error(
-      `page tests need Chromium: there is none at ${CHROMIUM}; install the system's package, or name it in CHROMIUM`,
+      `page tests need Chromium: there is none at ${CHROMIUM_PATH}; install the system's package, or name one by CHROMIUM_PATH`,
     )
   }
   return chromium.launch({
-    executablePath: CHROMIUM,
+    executablePath: CHROMIUM_PATH,
     args: [
       ...(process.getuid?.() === 0 ? ['--no-sandbox'] : []),
       '--disable-gpu',
@@ -46,13 +46,17 @@ export interface OpenPage {
   close(): Promise<void>
 }
 
-/** A real explorer with the real page and an empty store, and a browser to look at it. */
-export async function startBench(): Promise<Bench> {
+/**
+ * A real explorer with the real page and an empty store, and a browser to look at it.
+ *
+ * @param options `token`: what the explorer asks for; default nothing
+ */
+export async function startBench(options: { readonly token?: string } = {}): Promise<Bench> {
   const folder = await mkdtemp(join(tmpdir(), 'throughline-page-'))
   const uiDir = join(folder, 'ui')
   await buildUi(uiDir)
   const start = (listen: string) =>
-    startExplorer({ listen, otlpHttp: '127.0.0.1:0', dataDir: join(folder, 'data'), uiDir })
+    startExplorer({ listen, otlpHttp: '127.0.0.1:0', dataDir: join(folder, 'data'), uiDir, ...options })
   let explorer = await start('127.0.0.1:0')
   const browser = await launchChromium()
   return {

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { after, before, test } from 'node:test'
 import type { Page } from 'playwright-core'
 import { type Bench, numberIn, overflowPx, startBench } from './browser.ts'
-import { largeTrace, orphan, reading, sendSpans, slowOrder } from './otlp.ts'
+import { echoed, largeTrace, orphan, reading, sendSpans, slowOrder } from './otlp.ts'
 
 let bench: Bench
 before(async () => {
@@ -15,6 +15,7 @@ before(async () => {
   await sendSpans(otlpUrl, orphan('a2'), startMs)
   await sendSpans(otlpUrl, slowOrder('a3'), startMs)
   await sendSpans(otlpUrl, largeTrace('a4', 5000), startMs)
+  await sendSpans(otlpUrl, echoed('a5', 'e-5', 'sensor-005'), startMs)
 })
 after(() => bench.close())
 
@@ -48,6 +49,45 @@ test('a journey has a lane for each service and destination, capsules with queue
   )
   await page.getByText('nothing missing', { exact: true }).waitFor()
   assert.equal(await page.getByRole('region', { name: 'Hops' }).getByRole('button').count(), 3)
+  await close()
+})
+
+test('a call that rounding puts before the process that made it stands below it, its server below that', async () => {
+  const { page, close } = await bench.open('/journey/e-5')
+  await page.locator('.bar').first().waitFor()
+  assert.deepEqual((await laneNames(page)).slice(-2), ['device', 'echo'])
+  const topOf = async (id: string): Promise<number> => {
+    const box = await page.locator(`[data-span$="/${id.padStart(16, '0')}"]`).boundingBox()
+    assert.ok(box !== null)
+    return box.y
+  }
+  const tops = [await topOf('6'), await topOf('7'), await topOf('8')]
+  assert.deepEqual(
+    tops,
+    tops.toSorted((a, b) => a - b),
+  )
+  assert.equal(new Set(tops).size, 3)
+  assert.equal(await page.getByText(/skew/).count(), 0)
+  await close()
+})
+
+test('links to where the event was created are drawn while their span is selected', async () => {
+  const { page, close } = await bench.open('/journey/e-5')
+  await page.locator('.bar').first().waitFor()
+  assert.equal(await page.locator('.line.link').count(), 0)
+  await page.goto(`${bench.explorer.url}/journey/e-5?span=${'6'.padStart(16, '0')}`)
+  await page.locator('.line.link.selected').waitFor()
+  assert.equal(await page.locator('.line.link').count(), 1)
+  await close()
+})
+
+test('work by service is neither sending nor calling; only brokers are waited in', async () => {
+  const { page, close } = await bench.open('/journey/e-1')
+  const work = page.getByRole('region', { name: 'Work by service' }).locator('.share')
+  await work.first().waitFor()
+  assert.deepEqual(await work.allTextContents(), ['device3 ms', 'forwarder600 µs', 'webhook500 µs'])
+  const waits = page.getByRole('region', { name: 'Longest waits' }).locator('.share-name')
+  assert.deepEqual(await waits.allTextContents(), ['sensor-readings', 'sensors/sensor-001/reading'])
   await close()
 })
 
@@ -137,7 +177,7 @@ test('in the drawing, Tab reaches one item, arrows go on from there, and the foc
     ['ArrowLeft', '?hop=1'],
   ] as const) {
     await page.keyboard.press(key)
-    await page.waitForFunction('document.activeElement?.getAttribute("aria-pressed") === "true"')
+    await page.locator(`${selected}:focus`).waitFor()
     if (key !== 'ArrowLeft') assert.equal(query(page), expected)
   }
   assert.notEqual(query(page), '?span=0000000000000003')

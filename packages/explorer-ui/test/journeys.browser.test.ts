@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { type Bench, overflowPx, startBench } from './browser.ts'
-import { orphan, reading, sendSpans, slowOrder } from './otlp.ts'
+import { echoed, orphan, reading, sendSpans, slowOrder } from './otlp.ts'
 
 let bench: Bench
 before(async () => {
@@ -83,6 +83,32 @@ test('an event that was never seen is said to be unknown, with a way back', asyn
   await page.getByRole('link', { name: 'Recent journeys' }).first().click()
   await page.locator(rows).first().waitFor()
   await page.context().close()
+})
+
+test('type and subject of an event are whole, beside all its services, as wide as the room allows', async () => {
+  const id = '0e33920c-4f7e-41ae-a1e6-88ba72e2ea43'
+  await sendSpans(bench.explorer.otlpUrl, echoed('a4', id, 'sensor-004'), Date.now() + 3000)
+  for (const [width, isOneLine] of [
+    [1480, true],
+    [1320, true],
+    [1024, false],
+    [900, false],
+  ] as const) {
+    const { page, close } = await bench.open('/', { viewport: { width, height: 700 } })
+    const row = page.locator(rows).filter({ hasText: 'sensor-004' })
+    await row.waitFor()
+    const cut = await row
+      .locator('.row-type, .row-subject, .chain-service')
+      .evaluateAll((parts) =>
+        parts.flatMap((part) => (part.scrollWidth > part.clientWidth ? [part.textContent] : [])),
+      )
+    assert.deepEqual(cut, [], `cut at ${width}`)
+    const box = await row.boundingBox()
+    assert.ok(box !== null)
+    if (isOneLine) assert.ok(box.height < 46, `${box.height} px at ${width}`)
+    assert.equal(await overflowPx(page), 0)
+    await close()
+  }
 })
 
 test('on a phone the list fits, dark and light', async () => {

@@ -32,8 +32,13 @@ function keyValues(attributes: Attributes) {
   }))
 }
 
-/** Sends spans by OTLP/HTTP JSON; fails when the explorer does not take them all. */
-export async function sendSpans(otlpUrl: string, spans: readonly Sent[], startUnixMs: number): Promise<void> {
+/** Sends spans by OTLP/HTTP JSON, with a token where one is asked for; fails when the explorer does not take them all. */
+export async function sendSpans(
+  otlpUrl: string,
+  spans: readonly Sent[],
+  startUnixMs: number,
+  token?: string,
+): Promise<void> {
   const nanos = (ms: number): string =>
     String(BigInt(Math.round(ms * 1e6)) + BigInt(startUnixMs) * 1_000_000n)
   const byService = Map.groupBy(spans, (span) => span.service)
@@ -64,7 +69,10 @@ export async function sendSpans(otlpUrl: string, spans: readonly Sent[], startUn
   }))
   const response = await fetch(`${otlpUrl}/v1/traces`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json' },
+    headers: {
+      'content-type': 'application/json',
+      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+    },
     body: JSON.stringify({ resourceSpans }),
   })
   const answer = await response.text()
@@ -157,6 +165,39 @@ export function reading(trace: string, eventId: string, subject: string): readon
       ms: 3,
       attributes: { ...messaging('mqtt', 'process', topic), ...event },
       links: [[trace, '5']],
+    },
+  ]
+}
+
+/** The same reading, whose device calls an echo service and whose context of creation is linked to at each receipt. */
+export function echoed(trace: string, eventId: string, subject: string): readonly Sent[] {
+  const linked = reading(trace, eventId, subject).map((sent) =>
+    sent.id === '4' || sent.id === '6'
+      ? { ...sent, links: [...(sent.links ?? []), [trace, '1', { origin: true }] as const] }
+      : sent,
+  )
+  // An SDK that starts its spans at whole milliseconds: before the process that they are part of.
+  const call = { trace, name: 'POST', atMs: 5 } as const
+  const url = 'http://127.0.0.1:4001/echo'
+  return [
+    ...linked,
+    {
+      ...call,
+      service: 'device',
+      id: '7',
+      parent: '6',
+      kind: 'CLIENT',
+      ms: 3,
+      attributes: { 'url.full': url },
+    },
+    {
+      ...call,
+      service: 'echo',
+      id: '8',
+      parent: '7',
+      kind: 'SERVER',
+      ms: 1.1,
+      attributes: { 'url.path': '/echo' },
     },
   ]
 }

@@ -1,6 +1,7 @@
 import type { ExplorerStatus, Journey, JourneyList, JourneySummary } from '@throughline/explorer/api'
 import { parse, type Shape, ShapeError } from './shape.ts'
 import * as shapes from './shapes.ts'
+import { fetchWithToken } from './token.ts'
 
 /** Why a request to the explorer failed, in words for the page. */
 export class ApiError extends Error {
@@ -19,7 +20,7 @@ export class ApiError extends Error {
 async function get<T>(path: string, shape: Shape<T>, signal: AbortSignal): Promise<T> {
   let response: Response
   try {
-    response = await fetch(path, { signal, headers: { accept: 'application/json' } })
+    response = await fetchWithToken(path, { signal, accept: 'application/json' })
   } catch (error) {
     if (signal.aborted) throw error
     throw new ApiError('TL_UI_UNREACHABLE', 0, 'The explorer does not answer. Is it still running?')

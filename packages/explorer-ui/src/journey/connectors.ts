@@ -13,6 +13,8 @@ export interface Connector {
   /** Links, retries, replays and dead letters bend towards the start of the span they caused. */
   readonly bent: boolean
   readonly error: boolean
+  /** Drawn only while a span of it is selected. */
+  readonly quiet: boolean
   readonly hop: number | null
   /** The two spans it joins, where there are two. */
   readonly spans: readonly string[]
@@ -51,9 +53,18 @@ export function buildConnectors(model: JourneyModel, layout: Layout): readonly C
     // A later attempt hangs on the one that failed; its second line, from the send, would only cross the drawing.
     if (!special && retried.has(refKey(edge.to))) continue
     if (!special && joined.has(`${refKey(edge.from)} ${refKey(edge.to)}`)) continue
-    connectors.push(...edgeConnector(edge, index, layout))
+    connectors.push(...edgeConnector(edge, index, layout, isOrigin(model, edge)))
   }
   return connectors
+}
+
+/**
+ * A link to where the event was created says nothing of how it came here, and would cross every lane between with
+ * the labels in them.
+ */
+function isOrigin(model: JourneyModel, { from, to }: JourneyEdge): boolean {
+  const links = model.spans.get(refKey(to))?.links ?? []
+  return links.some((link) => refKey(link) === refKey(from) && link.attributes.origin === true)
 }
 
 function messageConnectors(placed: PlacedCapsule, layout: Layout): readonly Connector[] {
@@ -97,7 +108,7 @@ function messageConnectors(placed: PlacedCapsule, layout: Layout): readonly Conn
 
 function base(kind: Connector['kind'], key: string, hop: JourneyHop, bars: readonly Bar[]) {
   const error = bars.some((bar) => bar.span.status === 'ERROR')
-  return { key, kind, bent: false, error, hop: hop.index, spans: bars.map((bar) => bar.key) }
+  return { key, kind, bent: false, error, quiet: false, hop: hop.index, spans: bars.map((bar) => bar.key) }
 }
 
 function callConnector(hop: JourneyHop, layout: Layout): readonly Connector[] {
@@ -114,7 +125,12 @@ function callConnector(hop: JourneyHop, layout: Layout): readonly Connector[] {
   ]
 }
 
-function edgeConnector(edge: JourneyEdge, index: number, layout: Layout): readonly Connector[] {
+function edgeConnector(
+  edge: JourneyEdge,
+  index: number,
+  layout: Layout,
+  quiet: boolean,
+): readonly Connector[] {
   const from = layout.barOf.get(refKey(edge.from))
   const to = layout.barOf.get(refKey(edge.to))
   if (from === undefined || to === undefined || from === to) return []
@@ -123,7 +139,7 @@ function edgeConnector(edge: JourneyEdge, index: number, layout: Layout): readon
   const isParent = to.span.parentSpanId === from.span.spanId && to.span.traceId === from.span.traceId
   if (from.lane === to.lane && (isChild || isParent)) return []
   const spans = [from.key, to.key]
-  const common = { key: `edge ${index}`, kind: edge.kind, hop: null, spans }
+  const common = { key: `edge ${index}`, kind: edge.kind, quiet, hop: null, spans }
   if (isChild) {
     const fromMs = within(from, to.span.startMs)
     return [{ ...common, fromMs, toMs: to.span.startMs, ...facing(from, to), bent: false, error: false }]

@@ -4,7 +4,7 @@ import { count, formatDuration, transportName } from '../format.ts'
 import { BrokenChain, TransportGlyph } from '../ui/glyphs.tsx'
 import { useWindow } from '../ui/window.ts'
 import { position } from './labels.ts'
-import { hopFindings, type JourneyModel } from './model.ts'
+import { hopFindings, isQueued, type JourneyModel } from './model.ts'
 import type { Selection } from './state.ts'
 
 const ROW_HEIGHT = 28
@@ -96,7 +96,7 @@ function HopRow({
 }
 
 function waitText(hop: JourneyHop): string {
-  if (hop.queueMs === null || hop.kind === 'call' || hop.transport === 'http') return ''
+  if (hop.queueMs === null || !isQueued(hop)) return ''
   return hop.queueMs < 0 ? `skew ${formatDuration(hop.queueMs)}` : `waited ${formatDuration(hop.queueMs)}`
 }
 

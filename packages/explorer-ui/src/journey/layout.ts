@@ -1,7 +1,8 @@
-import type { JourneySpan } from '@throughline/explorer/api'
+import type { JourneySpan, SpanRef } from '@throughline/explorer/api'
 import { buildCapsules, type Capsule, firstMoment } from './capsules.ts'
 import { barWordings, besideWordings, capsuleWordings, type Measure } from './labels.ts'
 import { type JourneyModel, parentOf, refKey } from './model.ts'
+import { type Place, placesOf } from './order.ts'
 import { pack } from './pack.ts'
 import type { Scale } from './scale.ts'
 
@@ -76,6 +77,8 @@ interface Draft {
   readonly transport: string | null
   readonly serviceIndex: number
   readonly atMs: number
+  /** Among drafts of one moment, how far from the beginning of the journey: causes stand above their effects. */
+  readonly step: number
   readonly spans: readonly JourneySpan[]
   readonly capsules: readonly Capsule[]
 }
@@ -134,20 +137,25 @@ export function layoutJourney(model: JourneyModel, options: LayoutOptions): Layo
 }
 
 function draftLanes(model: JourneyModel): readonly Draft[] {
-  const bySpanStart = (a: JourneySpan, b: JourneySpan): number =>
-    a.startMs - b.startMs || b.durationMs - a.durationMs
+  const places = placesOf(model)
+  const placeOf = (ref: SpanRef): Place => places.get(refKey(ref)) ?? { beginsMs: 0, depth: 0 }
+  const inOrder = (a: JourneySpan, b: JourneySpan): number => {
+    const [x, y] = [placeOf(a), placeOf(b)]
+    return x.beginsMs - y.beginsMs || x.depth - y.depth || b.durationMs - a.durationMs
+  }
   const services = [...Map.groupBy(model.journey.spans, (span) => span.service)].map(
     ([name, spans]): Draft => {
-      const ordered = spans.toSorted(bySpanStart)
-      const serviceIndex = model.serviceIndex.get(name) ?? 0
-      const atMs = ordered[0]?.startMs ?? 0
+      const ordered = spans.toSorted(inOrder)
+      const [first] = ordered
+      const { beginsMs, depth } = first === undefined ? { beginsMs: 0, depth: 0 } : placeOf(first)
       return {
         key: `s ${name}`,
         kind: 'service',
         name,
         transport: null,
-        serviceIndex,
-        atMs,
+        serviceIndex: model.serviceIndex.get(name) ?? 0,
+        atMs: beginsMs,
+        step: depth,
         spans: ordered,
         capsules: [],
       }
@@ -160,24 +168,33 @@ function draftLanes(model: JourneyModel): readonly Draft[] {
   const destinations = [...messages.values()].map((capsules): Draft => {
     const [first] = capsules
     const [transport, name] = [first?.transport ?? '', first?.destination ?? '']
-    const atMs = first === undefined ? 0 : firstMoment(first)
     return {
       key: `d ${transport} ${name}`,
       kind: 'destination',
       name,
       transport,
       serviceIndex: 0,
-      atMs,
+      ...firstStep(first, placeOf),
       spans: [],
       capsules,
     }
   })
-  const rank = (draft: Draft): number => {
-    // At the same moment the sender stands above its message, and a message of unknown origin above its receiver.
-    const unknown = draft.kind === 'destination' && draft.capsules[0]?.startMs === null
-    return draft.kind === 'service' ? 1 : unknown ? 0 : 2
+  return [...services, ...destinations].sort((a, b) => a.atMs - b.atMs || a.step - b.step)
+}
+
+/** At the same moment a message stands below its sender, and one of unknown origin above its receiver. */
+function firstStep(
+  capsule: Capsule | undefined,
+  placeOf: (ref: SpanRef) => Place,
+): { readonly atMs: number; readonly step: number } {
+  if (capsule === undefined) return { atMs: 0, step: 0 }
+  const [hop] = capsule.hops
+  if (hop?.send) {
+    const { beginsMs, depth } = placeOf(hop.send)
+    return { atMs: Math.max(firstMoment(capsule), beginsMs), step: depth + 0.5 }
   }
-  return [...services, ...destinations].sort((a, b) => a.atMs - b.atMs || rank(a) - rank(b))
+  const depth = hop?.process ? placeOf(hop.process).depth : 0
+  return { atMs: firstMoment(capsule), step: depth - 0.5 }
 }
 
 function packSpans(

@@ -19,17 +19,18 @@ interface LinesProps {
 /** The lines from causes to effects. */
 export function Lines({ model, connectors, view, selection, top, bottom }: LinesProps) {
   const { scale, viewport, width } = view
+  const isSelected = (line: Connector): boolean =>
+    selection?.kind === 'hop'
+      ? line.hop === selection.index
+      : selection !== null && line.spans.includes(selection.key)
   const seen = connectors.filter((line) => {
+    if (line.quiet && !isSelected(line)) return false
     if (Math.max(line.fromY, line.toY) < top || Math.min(line.fromY, line.toY) > bottom) return false
     const from = scale.x(line.fromMs) - viewport.panPx
     const to = scale.x(line.toMs) - viewport.panPx
     return Math.max(from, to) >= -10 && Math.min(from, to) <= width + 10
   })
   const critical = criticalHops(model)
-  const isSelected = (line: Connector): boolean =>
-    selection?.kind === 'hop'
-      ? line.hop === selection.index
-      : selection !== null && line.spans.includes(selection.key)
   const drawn =
     seen.length <= MAX_LINES
       ? seen

@@ -88,6 +88,11 @@ export function parentOf(model: JourneyModel, span: JourneySpan): JourneySpan | 
   return model.spans.get(`${span.traceId}/${span.parentSpanId}`) ?? null
 }
 
+/** Whether a hop is a message on its way through a broker: over HTTP and in calls nothing waits in a queue. */
+export function isQueued(hop: JourneyHop): boolean {
+  return hop.kind === 'message' && hop.transport !== 'http'
+}
+
 const CHAIN_BREAKS: ReadonlySet<Finding['code']> = new Set([
   'no-context',
   'invalid-context',

@@ -6,8 +6,9 @@ export interface Extent {
 }
 
 /**
- * Gives each item the first row in which it overlaps no other. Items come in order of their start; their
- * extents may reach further left (a label before a bar), which the end of each row accounts for.
+ * Gives each item the first row in which it overlaps no other. Items come in order of their start, parents before
+ * what is nested in them; their extents may reach further left (a label before a bar, a nested span whose clock is
+ * coarser), which the end of each row accounts for.
  *
  * @param maxRows items beyond take the row that is free soonest, and overlap there
  * @returns each item's row, from 0

@@ -1,8 +1,8 @@
-import type { JourneyHop } from '@throughline/explorer/api'
 import { useMemo } from 'react'
 import { formatDuration } from '../format.ts'
 import type { JourneyModel } from './model.ts'
 import { ribbonPieces } from './ribbon.ts'
+import { slowestHop } from './shares.ts'
 import type { Selection } from './state.ts'
 
 const WIDTH = 1000
@@ -73,11 +73,4 @@ export function Ribbon({
       </span>
     </section>
   )
-}
-
-/** The message that waited longest, when there is more than one to choose from. */
-function slowestHop(model: JourneyModel): JourneyHop | null {
-  const waits = model.journey.hops.filter((hop) => hop.kind === 'message' && hop.queueMs !== null)
-  if (waits.length < 2) return null
-  return waits.reduce((most, hop) => ((hop.queueMs ?? 0) > (most.queueMs ?? 0) ? hop : most))
 }

@@ -6,6 +6,7 @@ export type CriticalStep = { readonly startMs: number; readonly endMs: number } 
   | { readonly kind: 'hop'; readonly hop: JourneyHop }
 )
 
+/** `order`: of two at one moment the later one is told; messages are behind all spans, nested spans behind their parents. */
 type Element = CriticalStep & { readonly order: number }
 
 /**
@@ -34,7 +35,7 @@ function criticalElements(journey: Journey): readonly Element[] {
   const key = (ref: { traceId: string; spanId: string }): string => `${ref.traceId}/${ref.spanId}`
   const critical = new Set<string>()
   const elements: Element[] = []
-  for (const span of journey.spans) {
+  for (const [index, span] of journey.spans.entries()) {
     if (!span.critical) continue
     critical.add(key(span))
     elements.push({
@@ -42,14 +43,15 @@ function criticalElements(journey: Journey): readonly Element[] {
       span,
       startMs: span.startMs,
       endMs: span.startMs + span.durationMs,
-      order: 0,
+      order: index,
     })
   }
-  for (const hop of journey.hops) {
+  for (const [index, hop] of journey.hops.entries()) {
     if (hop.kind !== 'message' || hop.sentMs === null || hop.processedMs === null) continue
     if (hop.processedMs <= hop.sentMs || hop.process === null || !critical.has(key(hop.process))) continue
     if (hop.send !== null && !critical.has(key(hop.send))) continue
-    elements.push({ kind: 'hop', hop, startMs: hop.sentMs, endMs: hop.processedMs, order: 1 })
+    const order = journey.spans.length + index
+    elements.push({ kind: 'hop', hop, startMs: hop.sentMs, endMs: hop.processedMs, order })
   }
   return elements
 }
@@ -58,7 +60,6 @@ function innermost(active: ReadonlySet<Element>): Element | null {
   let best: Element | null = null
   for (const element of active) {
     if (best === null || element.order > best.order) best = element
-    else if (element.order === best.order && element.startMs >= best.startMs) best = element
   }
   return best
 }

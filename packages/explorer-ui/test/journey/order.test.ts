@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { JourneyHop, JourneySpan } from '@throughline/explorer/api'
+import { criticalPath } from '../../src/journey/critical.ts'
 import { layoutJourney } from '../../src/journey/layout.ts'
 import { buildModel, refKey } from '../../src/journey/model.ts'
 import { placesOf } from '../../src/journey/order.ts'
@@ -61,6 +62,21 @@ test('between services more than 1 ms is not rounding: each stands where its clo
   assert.deepEqual(
     layoutOf(spans).lanes.map(({ name }) => name),
     ['b', 'a'],
+  )
+})
+
+test('the critical path goes through a nested span that seems to begin before its parent', () => {
+  const spans = device(10).map((one) => ({ ...one, critical: true }))
+  const [process, client, server] = spans
+  assert.ok(process !== undefined && client !== undefined && server !== undefined)
+  const steps = criticalPath({ ...journey([]), spans: [process, client, server] })
+  assert.deepEqual(
+    steps.map((step) => (step.kind === 'span' ? [refKey(step.span).at(-1), step.startMs, step.endMs] : [])),
+    [
+      ['3', 10, 12],
+      ['2', 12, 13.5],
+      ['1', 13.5, 13.9],
+    ],
   )
 })
 

@@ -318,7 +318,8 @@ function derivedHops(id: string) {
         destination: wire ?? span.attributes['messaging.destination.name'] ?? span.attributes['url.path'],
         from: sender.service,
         to: span.service,
-        queueMs: Number(span.startUnixNanos - sender.startUnixNanos) / 1e6,
+        // Where one of the two is told in whole milliseconds only, a receiver can seem to begin before its sender.
+        queueMs: Math.max(0, Number(span.startUnixNanos - sender.startUnixNanos) / 1e6),
       }
     })
 }

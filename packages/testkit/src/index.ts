@@ -1,5 +1,6 @@
 export * from './eventually.ts'
 export * from './memory.ts'
+export * from './metrics.ts'
 export { decodeTraces, type PlainAttributes, type PlainSpan } from './otlp.ts'
 export * from './proxy.ts'
 export * from './sink.ts'

@@ -1,7 +1,5 @@
 import { context as contexts, type SpanContext } from '@opentelemetry/api'
 import { ThroughlineError } from '../errors.ts'
-import { unixMs } from '../tracing/clock.ts'
-import { recordFailure } from '../tracing/failure.ts'
 import type { ProcessSpan, ProcessStart } from '../tracing/process.ts'
 import type { ConsumeOptions, Handling } from './options.ts'
 
@@ -46,12 +44,10 @@ export async function runAttempt(
     await (limit === null ? result : Promise.race([result, limit.expired]))
   } catch (thrown) {
     failure = thrown instanceof Error ? thrown : new Error(String(thrown))
-    recordFailure(span, failure, unixMs())
   } finally {
     limit?.clear()
   }
-  span.setAttribute('throughline.outcome', outcomeOf(failure))
-  span.end(unixMs())
+  process.end(failure, outcomeOf(failure))
   const end = { span: process, spanContext: span.spanContext() }
   return failure === null ? { ...end, ok: true } : { ...end, ok: false, error: failure }
 }

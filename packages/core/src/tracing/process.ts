@@ -13,7 +13,9 @@ import type { CloudEvent } from '../event.ts'
 import { headerText } from '../message.ts'
 import { destinationAttributes, eventAttributes } from './attributes.ts'
 import { unixMs } from './clock.ts'
+import { recordFailure } from './failure.ts'
 import { SENT_AT_HEADER } from './headers.ts'
+import { processMeter } from './metrics.ts'
 import { extractContext, type HopContext, parseTraceparent } from './propagation.ts'
 import { tracer } from './tracer.ts'
 
@@ -41,11 +43,13 @@ export interface ProcessSpan {
   readonly span: Span
   /** To run the handler in: the process span, and the baggage that arrived. */
   readonly context: Context
+  /** Ends the span: null when the handler has returned. `outcome` is the settlement that will follow. */
+  end(failure: Error | null, outcome: 'accept' | 'release' | 'reject'): void
 }
 
 /**
  * Starts CONSUMER spans `process {destination}`, one an attempt, all with the same parent: the context in the message's
- * own headers. The caller ends them, by the same clock (`unixMs`). A missing or invalid context makes a root and never fails.
+ * own headers. A missing or invalid context makes a root and never fails. Counts every attempt, sampled or not.
  */
 export function processTracer(
   transport: Transport<never, never>,
@@ -54,6 +58,7 @@ export function processTracer(
 ): (start: ProcessStart) => ProcessSpan {
   const { linkage = 'parent', trust = 'continue', template } = telemetry
   const continues = trust === 'continue' && linkage === 'parent'
+  const meter = processMeter(transport, subscriber)
   const fixed: Attributes = {
     'messaging.system': transport.system,
     'messaging.operation.name': 'process',
@@ -63,32 +68,46 @@ export function processTracer(
   }
 
   return ({ delivery, event, attempt, previous }) => {
-    const { message, position } = delivery
-    const hop = extractContext(message.headers)
-    const name = template ?? position.pattern
-    const messageId = message.properties?.messageId ?? event?.id
+    const { position } = delivery
+    const hop = extractContext(delivery.message.headers)
+    const source = { name: template ?? position.pattern, destination: position.destination }
+    const sent = sentAt(delivery)
+    const startMs = unixMs()
     const parent = arrivalContext(parentContext(hop), delivery)
     const span = tracer.startSpan(
-      `process ${name ?? position.destination}`,
+      `process ${source.name ?? source.destination}`,
       {
         kind: SpanKind.CONSUMER,
-        startTime: unixMs(),
-        attributes: {
-          ...fixed,
-          ...destinationAttributes(position.destination, name),
-          ...(messageId === undefined ? {} : { 'messaging.message.id': messageId }),
-          ...transport.attributes.delivered(delivery),
-          ...(event === undefined ? {} : eventAttributes(event)),
-          ...contextFaults(hop),
-          ...sentAt(delivery),
-          ...(attempt > 1 ? { 'throughline.attempt': attempt } : {}),
-          ...(delivery.redelivered && previous === undefined ? { 'throughline.redelivered': true } : {}),
-        },
+        startTime: startMs,
+        attributes: { ...fixed, ...destinationAttributes(source.destination, source.name) },
         links: linksOf(hop, event, previous),
       },
       parent,
     )
-    return { span, context: trace.setSpan(parent, span) }
+    const context = trace.setSpan(parent, span)
+    if (previous === undefined) {
+      meter.consumed(source, sent === undefined ? undefined : startMs - sent.micros / 1000, context)
+    }
+    if (span.isRecording()) {
+      span.setAttributes(transport.attributes.delivered(delivery))
+      span.setAttributes(messageAttributes(delivery, event))
+      span.setAttributes(contextFaults(hop))
+      if (sent !== undefined) {
+        span.setAttribute('throughline.sent_at', sent.micros)
+        span.setAttribute('throughline.sent_at_source', sent.source)
+      }
+      if (attempt > 1) span.setAttribute('throughline.attempt', attempt)
+      if (delivery.redelivered && previous === undefined) span.setAttribute('throughline.redelivered', true)
+    }
+
+    function end(failure: Error | null, outcome: 'accept' | 'release' | 'reject'): void {
+      const endMs = unixMs()
+      if (failure !== null) recordFailure(span, failure, endMs)
+      span.setAttribute('throughline.outcome', outcome)
+      span.end(endMs)
+      meter.processed(source, endMs - startMs, failure, context)
+    }
+    return { span, context, end }
   }
 
   function parentContext(hop: HopContext): Context {
@@ -131,12 +150,23 @@ export function processTracer(
   }
 }
 
-/** The start of the send where the producer's span may be unknown: our header, else the record's own time. Unix microseconds. */
-function sentAt({ message, position }: Delivery): Attributes {
-  const header = headerText(message.headers, SENT_AT_HEADER)
-  if (header !== null && /^\d{1,16}$/.test(header)) {
-    return { 'throughline.sent_at': Number(header), 'throughline.sent_at_source': 'header' }
+function messageAttributes({ message }: Delivery, event: CloudEvent | undefined): Attributes {
+  const messageId = message.properties?.messageId ?? event?.id
+  return {
+    ...(messageId === undefined ? {} : { 'messaging.message.id': messageId }),
+    ...(event === undefined ? {} : eventAttributes(event)),
   }
-  if (position.timestampMs === undefined) return {}
-  return { 'throughline.sent_at': position.timestampMs * 1000, 'throughline.sent_at_source': 'broker' }
+}
+
+/** The start of the send where the producer's span may be unknown: our header, else the record's own time. Unix microseconds. */
+function sentAt({ message, position }: Delivery): SentAt | undefined {
+  const header = headerText(message.headers, SENT_AT_HEADER)
+  if (header !== null && /^\d{1,16}$/.test(header)) return { micros: Number(header), source: 'header' }
+  if (position.timestampMs === undefined) return undefined
+  return { micros: position.timestampMs * 1000, source: 'broker' }
+}
+
+interface SentAt {
+  readonly micros: number
+  readonly source: 'header' | 'broker'
 }

@@ -16,6 +16,7 @@ import { destinationAttributes, eventAttributes } from './attributes.ts'
 import { unixMs } from './clock.ts'
 import { recordFailure } from './failure.ts'
 import { SENT_AT_HEADER } from './headers.ts'
+import { sendMeter } from './metrics.ts'
 import { injectContext, type Propagate, traceparentOf } from './propagation.ts'
 import { tracer } from './tracer.ts'
 
@@ -49,6 +50,14 @@ function sendTelemetryOf(context: Context): SendTelemetry | undefined {
   return context.getValue(SEND_TELEMETRY) as SendTelemetry | undefined
 }
 
+/** One message on its way. */
+interface Send {
+  readonly message: Message
+  readonly span: Span
+  readonly context: Context
+  readonly startMs: number
+}
+
 /**
  * Publisher with one PRODUCER span a message, `{send|publish} {destination}`, from before the message is handed to the
  * driver until its own confirmation (messaging conventions 1.44). The message sent carries that span's context.
@@ -60,6 +69,7 @@ export function tracePublisher(
 ): Publisher {
   const { template, propagate = 'all', origin = false } = telemetry
   const { sendOperation, attributes } = transport
+  const meter = sendMeter(transport, publisher, template)
   const fixed: Attributes = {
     'messaging.system': transport.system,
     'messaging.operation.name': sendOperation,
@@ -73,23 +83,22 @@ export function tracePublisher(
     const more = sendTelemetryOf(parent)
     const { event, properties } = message
     const messageId = properties?.messageId ?? event?.id
-    return tracer.startSpan(
+    const span = tracer.startSpan(
       `${sendOperation} ${template ?? destination}`,
       {
         kind: SpanKind.PRODUCER,
         startTime: startMs,
-        attributes: {
-          ...fixed,
-          ...destinationAttributes(destination, template),
-          ...(messageId === undefined ? {} : { 'messaging.message.id': messageId }),
-          ...attributes.sent(message, destination),
-          ...(event === undefined ? {} : eventAttributes(event)),
-          ...more?.attributes,
-        },
+        attributes: { ...fixed, ...destinationAttributes(destination, template) },
         links: more === undefined ? [] : [...more.links],
       },
       parent,
     )
+    if (!span.isRecording()) return span
+    span.setAttributes(attributes.sent(message, destination))
+    if (event !== undefined) span.setAttributes(eventAttributes(event))
+    if (messageId !== undefined) span.setAttribute('messaging.message.id', messageId)
+    if (more !== undefined) span.setAttributes(more.attributes)
+    return span
   }
 
   function withOrigin(message: Message, span: Span): Message {
@@ -110,9 +119,9 @@ export function tracePublisher(
     return { ...message, ...encoded }
   }
 
-  function prepare(message: Message, span: Span, parent: Context, startMs: number): Message {
+  function prepare(message: Message, span: Span, context: Context, startMs: number): Message {
     const sent = withOrigin(message, span)
-    const headers = injectContext(trace.setSpan(parent, span), sent.headers, propagate)
+    const headers = injectContext(context, sent.headers, propagate)
     const kept = headers.filter(([name]) => name !== SENT_AT_HEADER)
     kept.push([SENT_AT_HEADER, String(Math.round(startMs * 1000))])
     return { ...sent, headers: kept }
@@ -120,26 +129,34 @@ export function tracePublisher(
 
   async function publish(messages: readonly Message[]): Promise<readonly PublishResult[]> {
     const active = contexts.active()
-    const spans: Span[] = []
+    const sends: Send[] = []
     const prepared: Message[] = []
     for (const message of messages) {
       const parent = message.context ?? active
       const startMs = unixMs()
       const span = startSend(message, parent, startMs)
-      spans.push(span)
-      prepared.push(prepare(message, span, parent, startMs))
+      const context = trace.setSpan(parent, span)
+      sends.push({ message, span, context, startMs })
+      prepared.push(prepare(message, span, context, startMs))
     }
     const results = await publisher.publish(prepared)
     const endMs = unixMs()
-    spans.forEach((span, index) => {
-      const result = results[index]
-      if (result !== undefined) {
-        span.setAttributes(attributes.confirmed(result))
-        if (!result.ok) recordFailure(span, result.error, endMs)
-      }
-      span.end(endMs)
-    })
+    for (const [index, send] of sends.entries()) endSend(send, results[index], endMs)
     return results
+  }
+
+  function endSend(
+    { message, span, context, startMs }: Send,
+    result: PublishResult | undefined,
+    endMs: number,
+  ) {
+    if (result !== undefined) {
+      if (span.isRecording()) span.setAttributes(attributes.confirmed(result))
+      if (!result.ok) recordFailure(span, result.error, endMs)
+      meter.sent(message, result, context)
+      meter.took(endMs - startMs, message, result.ok ? undefined : result.error, context)
+    }
+    span.end(endMs)
   }
 
   return {

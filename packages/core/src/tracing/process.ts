@@ -16,7 +16,8 @@ import { unixMs } from './clock.ts'
 import { recordFailure } from './failure.ts'
 import { SENT_AT_HEADER } from './headers.ts'
 import { processMeter } from './metrics.ts'
-import { extractContext, type HopContext, parseTraceparent } from './propagation.ts'
+import { extractContext, type HopContext } from './propagation.ts'
+import { parseTraceparent } from './traceparent.ts'
 import { tracer } from './tracer.ts'
 
 /** How process spans relate to what sent their messages. */

@@ -1,5 +1,6 @@
 import {
   type Context,
+  createContextKey,
   propagation,
   ROOT_CONTEXT,
   type SpanContext,
@@ -8,6 +9,8 @@ import {
   trace,
 } from '@opentelemetry/api'
 import { type Header, textOf } from '../message.ts'
+import { parseTraceparent, RANDOM_FLAG, traceparentOf } from './traceparent.ts'
+import { parseTraceState } from './tracestate.ts'
 
 /** What of the context a publisher sends on: all, all but baggage, or nothing. */
 export type Propagate = 'all' | 'trace' | 'none'
@@ -22,6 +25,9 @@ export interface HopContext {
   readonly invalid: string | undefined
 }
 
+/** Trace id of a trace that arrived with the random flag. */
+const RANDOM_TRACE = createContextKey('throughline random trace id')
+
 const W3C_HEADERS: readonly string[] = ['traceparent', 'tracestate', 'baggage']
 
 const setter: TextMapSetter<[string, string][]> = {
@@ -30,16 +36,31 @@ const setter: TextMapSetter<[string, string][]> = {
   },
 }
 
-const getter: TextMapGetter<readonly Header[]> = {
-  keys: (carrier) => carrier.map(([name]) => name),
-  get(carrier, wanted) {
+/** Headers as the propagator is to see them: those of W3C only where they are valid, and one value each. */
+interface Arrived {
+  readonly headers: readonly Header[]
+  readonly traceparent: string | undefined
+  readonly tracestate: string | undefined
+}
+
+const getter: TextMapGetter<Arrived> = {
+  keys: ({ headers }) => headers.map(([name]) => name),
+  get({ headers, traceparent, tracestate }, wanted) {
     const name = wanted.toLowerCase()
-    const values = carrier
-      .filter(([candidate]) => candidate.toLowerCase() === name)
-      .map(([, value]) => textOf(value))
-    // Lists may be split over several headers (W3C Trace Context §3.3.1.5, W3C Baggage §3.2); a second traceparent is invalid.
-    return values.length > 1 ? values.join(',') : values[0]
+    if (name === 'traceparent') return traceparent
+    if (name === 'tracestate') return tracestate
+    return joined(headers, name)
   },
+}
+
+/** Lists may be split over several headers (W3C Trace Context §3.3.1.5, W3C Baggage §3.2); a second `traceparent` is invalid. */
+function joined(headers: readonly Header[], wanted: string): string | undefined {
+  let text: string | undefined
+  for (const [name, value] of headers) {
+    if (name.length !== wanted.length || name.toLowerCase() !== wanted) continue
+    text = text === undefined ? textOf(value) : `${text},${textOf(value)}`
+  }
+  return text
 }
 
 /** Names that carry a hop context: W3C's, and those of the propagators that the application has set. */
@@ -58,34 +79,58 @@ export function injectContext(context: Context, headers: readonly Header[], prop
   const carrier: [string, string][] = []
   const sent = propagate === 'trace' ? propagation.deleteBaggage(context) : context
   propagation.inject(sent, carrier, setter)
-  const written = new Set(carrier.map(([name]) => name))
-  const hasTrace = carrier.some(([name]) => name !== 'baggage')
+  const written = new Set<string>()
+  let hasTrace = false
+  for (const header of carrier) {
+    written.add(header[0])
+    if (header[0] !== 'baggage') hasTrace = true
+    if (header[0] === 'traceparent') header[1] = withRandomFlag(header[1], context)
+  }
   const replaced = (name: string) =>
     hasTrace ? isContextHeader(name) : written.has(name) || (propagate === 'trace' && name === 'baggage')
   return [...headers.filter(([name]) => !replaced(name.toLowerCase())), ...carrier]
 }
 
-/** Reads the hop context of one message, by the application's propagator. Never throws. */
+/** SDKs start child spans without the flag, which would tell the next service that the trace id is not random. */
+function withRandomFlag(traceparent: string, context: Context): string {
+  const random = context.getValue(RANDOM_TRACE)
+  const written = random === undefined ? undefined : parseTraceparent(traceparent)
+  if (written === undefined || written.traceId !== random) return traceparent
+  return traceparentOf({ ...written, traceFlags: written.traceFlags | RANDOM_FLAG })
+}
+
+/**
+ * Reads the hop context of one message, by the application's propagator. Never throws.
+ * W3C's headers reach it only where they are valid by the letter of Trace Context level 2: the usual propagators take
+ * a part of two `traceparent`, and carry on members of a `tracestate` that has others which are not valid.
+ */
 export function extractContext(headers: readonly Header[]): HopContext {
-  const context = propagation.extract(ROOT_CONTEXT, headers, getter)
-  const spanContext = trace.getSpanContext(context)
-  const traceparent = getter.get(headers, 'traceparent')
-  const invalid =
-    spanContext === undefined && typeof traceparent === 'string' ? traceparent.slice(0, 64) : undefined
-  return { context, spanContext, invalid }
-}
-
-/** A span's context as W3C `traceparent` (Trace Context level 2 §3.2). */
-export function traceparentOf({ traceId, spanId, traceFlags }: SpanContext): string {
-  return `00-${traceId}-${spanId}-${traceFlags.toString(16).padStart(2, '0')}`
-}
-
-const TRACEPARENT = /^00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})$/
-
-/** The span context in a `traceparent` text, such as the origin extension; undefined where it is not valid. */
-export function parseTraceparent(text: unknown): SpanContext | undefined {
-  const match = typeof text === 'string' ? TRACEPARENT.exec(text) : null
-  const [, traceId, spanId, flags] = match ?? []
-  if (traceId === undefined || spanId === undefined || flags === undefined) return undefined
-  return { traceId, spanId, traceFlags: Number.parseInt(flags, 16), isRemote: true }
+  const text = joined(headers, 'traceparent')?.replaceAll(/^[ \t]+|[ \t]+$/g, '')
+  const parsed = parseTraceparent(text)
+  const state = parsed === undefined ? undefined : parseTraceState(joined(headers, 'tracestate') ?? '')
+  const context = propagation.extract(
+    ROOT_CONTEXT,
+    {
+      headers,
+      traceparent: parsed && traceparentOf(parsed),
+      tracestate: state?.serialize(),
+    },
+    getter,
+  )
+  const found = trace.getSpanContext(context)
+  if (found === undefined) {
+    return { context, spanContext: undefined, invalid: parsed === undefined ? text?.slice(0, 64) : undefined }
+  }
+  // Another propagator (B3) may have found another span.
+  if (parsed === undefined || found.traceId !== parsed.traceId || found.spanId !== parsed.spanId) {
+    return { context, spanContext: found, invalid: undefined }
+  }
+  const spanContext = state ? { ...parsed, traceState: state } : parsed
+  const exact = trace.setSpanContext(context, spanContext)
+  const random = (parsed.traceFlags & RANDOM_FLAG) !== 0
+  return {
+    context: random ? exact.setValue(RANDOM_TRACE, parsed.traceId) : exact,
+    spanContext,
+    invalid: undefined,
+  }
 }

@@ -17,7 +17,8 @@ import { unixMs } from './clock.ts'
 import { recordFailure } from './failure.ts'
 import { SENT_AT_HEADER } from './headers.ts'
 import { sendMeter } from './metrics.ts'
-import { injectContext, type Propagate, traceparentOf } from './propagation.ts'
+import { injectContext, type Propagate } from './propagation.ts'
+import { traceparentOf } from './traceparent.ts'
 import { tracer } from './tracer.ts'
 
 /** What a publisher's spans and messages carry. */

@@ -4,7 +4,7 @@ import type { HandlerSetting } from './consume/handler.ts'
 import type { ConsumeOptions, EventHandler, MessageHandler } from './consume/options.ts'
 import { openSubscription, type Subscription } from './consume/subscription.ts'
 import type { Publisher, PublishResult, Transport } from './contract.ts'
-import { UnavailableError } from './errors.ts'
+import { ThroughlineError, UnavailableError } from './errors.ts'
 import { createEvent, type EventInput } from './event.ts'
 import type { Header, Message, MessageProperties } from './message.ts'
 import { type PublishTelemetry, tracePublisher } from './tracing/publisher.ts'
@@ -42,7 +42,15 @@ export interface EventPublisher extends AsyncDisposable {
    * Throws InvalidEventError, PermanentError (never going to work), or UnavailableError (try again later).
    */
   publish(input: EventInput | MessageInput, options?: PublishOptions): Promise<Confirmation>
-  /** Publishes messages that are already encoded; answers per message and never rejects. */
+  /**
+   * Publishes several in one call to the driver; answers per input, in the order given, and never rejects: an event that
+   * is not valid is its own InvalidEventError, the others are sent. Each keeps a context of its own (`createSpans`).
+   */
+  publishAll(
+    inputs: readonly (EventInput | MessageInput)[],
+    options?: PublishOptions,
+  ): Promise<readonly PublishResult[]>
+  /** The same for messages that are already encoded. */
   publishMessages(messages: readonly Message[]): Promise<readonly PublishResult[]>
   close(): Promise<void>
 }
@@ -117,21 +125,47 @@ function eventPublisher(
     return transport.binding.encode(createEvent(input), { mode, ...(key === undefined ? {} : { key }) })
   }
 
-  async function publish(
-    input: EventInput | MessageInput,
-    options: PublishOptions = {},
-  ): Promise<Confirmation> {
+  function ready(input: EventInput | MessageInput, options: PublishOptions): Message {
     const { key, destination, context } = options
-    const message: Message = {
+    return {
       ...encode(input, options),
       ...(key === undefined ? {} : { key }),
       ...(destination === undefined ? {} : { destination }),
       ...(context === undefined ? {} : { context }),
     }
-    const [result] = await traced.publish([message])
-    if (result === undefined) throw new UnavailableError('the driver gave no answer')
+  }
+
+  async function publish(
+    input: EventInput | MessageInput,
+    options: PublishOptions = {},
+  ): Promise<Confirmation> {
+    const [result] = await traced.publish([ready(input, options)])
+    if (result === undefined) throw noAnswer()
     if (!result.ok) throw result.error
     return result
+  }
+
+  async function publishAll(
+    inputs: readonly (EventInput | MessageInput)[],
+    options: PublishOptions = {},
+  ): Promise<readonly PublishResult[]> {
+    const messages: Message[] = []
+    const invalid = new Map<number, ThroughlineError>()
+    for (const [index, input] of inputs.entries()) {
+      try {
+        messages.push(ready(input, options))
+      } catch (error) {
+        if (!(error instanceof ThroughlineError)) throw error
+        invalid.set(index, error)
+      }
+    }
+    const answers = messages.length === 0 ? [] : [...(await traced.publish(messages))]
+    return inputs.map((_, index) => {
+      const error = invalid.get(index)
+      return error === undefined
+        ? (answers.shift() ?? { ok: false, error: noAnswer() })
+        : { ok: false, error }
+    })
   }
 
   async function close(): Promise<void> {
@@ -143,10 +177,15 @@ function eventPublisher(
     destination: traced.destination,
     open: () => traced.open(),
     publish,
+    publishAll,
     publishMessages: (messages) => traced.publish(messages),
     close,
     [Symbol.asyncDispose]: close,
   }
+}
+
+function noAnswer(): UnavailableError {
+  return new UnavailableError('the driver gave no answer')
 }
 
 function isMessage(input: EventInput | MessageInput): input is MessageInput {

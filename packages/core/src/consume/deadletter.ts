@@ -5,7 +5,7 @@ import type { CloudEvent } from '../event.ts'
 import type { Header, Message } from '../message.ts'
 import { DEAD_LETTER_HEADERS } from '../tracing/headers.ts'
 import type { ProcessSpan } from '../tracing/process.ts'
-import { withSendTelemetry } from '../tracing/publisher.ts'
+import { withSendTelemetry } from '../tracing/send.ts'
 import type { ConsumeOptions } from './options.ts'
 import { positionText } from './position.ts'
 

@@ -1,25 +1,14 @@
-import {
-  type Attributes,
-  type Context,
-  context as contexts,
-  createContextKey,
-  type Link,
-  type Span,
-  SpanKind,
-  trace,
-} from '@opentelemetry/api'
+import { type Context, context as contexts, type Span, trace } from '@opentelemetry/api'
 import type { ContentMode } from '../binding.ts'
 import type { Publisher, PublishResult, Transport } from '../contract.ts'
-import { STRUCTURED_JSON } from '../json.ts'
 import type { Message } from '../message.ts'
-import { destinationAttributes, eventAttributes } from './attributes.ts'
 import { unixMs } from './clock.ts'
-import { recordFailure } from './failure.ts'
-import { SENT_AT_HEADER } from './headers.ts'
+import { recordFailures } from './failure.ts'
+import { LINK_LIMIT, partsOf } from './links.ts'
 import { sendMeter } from './metrics.ts'
-import { injectContext, type Propagate } from './propagation.ts'
-import { traceparentOf } from './traceparent.ts'
-import { tracer } from './tracer.ts'
+import { outgoing } from './outgoing.ts'
+import type { Propagate } from './propagation.ts'
+import { sendSpans } from './send.ts'
 
 /** What a publisher's spans and messages carry. */
 export interface PublishTelemetry {
@@ -31,28 +20,15 @@ export interface PublishTelemetry {
   readonly origin?: boolean
   /** Content mode. Default `binary`. */
   readonly mode?: ContentMode
-}
-
-/** What whoever publishes on a delivery's behalf adds to the send span. */
-export interface SendTelemetry {
-  readonly links: readonly Link[]
-  readonly attributes: Attributes
-}
-
-const SEND_TELEMETRY = createContextKey('throughline send telemetry')
-
-/** A context under which sends get these links and attributes too. */
-export function withSendTelemetry(context: Context, telemetry: SendTelemetry): Context {
-  return context.setValue(SEND_TELEMETRY, telemetry)
-}
-
-function sendTelemetryOf(context: Context): SendTelemetry | undefined {
-  // Only withSendTelemetry has the key.
-  return context.getValue(SEND_TELEMETRY) as SendTelemetry | undefined
+  /**
+   * Several messages in one call: a `create` span each, whose context the message carries, and one `send` span that
+   * links to all of them. False: a `send` span each. Default true.
+   */
+  readonly createSpans?: boolean
 }
 
 /** One message on its way. */
-interface Send {
+interface Sent {
   readonly message: Message
   readonly span: Span
   readonly context: Context
@@ -61,109 +37,98 @@ interface Send {
 
 /**
  * Publisher with one PRODUCER span a message, `{send|publish} {destination}`, from before the message is handed to the
- * driver until its own confirmation (messaging conventions 1.44). The message sent carries that span's context.
+ * driver until its own confirmation, or `create` spans and one CLIENT span for several in one call (messaging
+ * conventions 1.44). Each message sent carries the context of its own PRODUCER span.
  */
 export function tracePublisher(
   publisher: Publisher,
   transport: Transport<never, never>,
   telemetry: PublishTelemetry,
 ): Publisher {
-  const { template, propagate = 'all', origin = false } = telemetry
-  const { sendOperation, attributes } = transport
+  const { template, createSpans = true } = telemetry
+  const spans = sendSpans(transport, publisher, template)
   const meter = sendMeter(transport, publisher, template)
-  const fixed: Attributes = {
-    'messaging.system': transport.system,
-    'messaging.operation.name': sendOperation,
-    'messaging.operation.type': 'send',
-    ...attributes.connection,
-    ...publisher.attributes,
-  }
+  const prepare = outgoing(transport, telemetry)
 
-  function startSend(message: Message, parent: Context, startMs: number): Span {
-    const destination = message.destination ?? publisher.destination
-    const more = sendTelemetryOf(parent)
-    const { event, properties } = message
-    const messageId = properties?.messageId ?? event?.id
-    const span = tracer.startSpan(
-      `${sendOperation} ${template ?? destination}`,
-      {
-        kind: SpanKind.PRODUCER,
-        startTime: startMs,
-        attributes: { ...fixed, ...destinationAttributes(destination, template) },
-        links: more === undefined ? [] : [...more.links],
-      },
-      parent,
-    )
-    if (!span.isRecording()) return span
-    span.setAttributes(attributes.sent(message, destination))
-    if (event !== undefined) span.setAttributes(eventAttributes(event))
-    if (messageId !== undefined) span.setAttribute('messaging.message.id', messageId)
-    if (more !== undefined) span.setAttributes(more.attributes)
-    return span
-  }
-
-  function withOrigin(message: Message, span: Span): Message {
-    const { event, key } = message
-    if (
-      !origin ||
-      event === undefined ||
-      'traceparent' in event ||
-      !trace.isSpanContextValid(span.spanContext())
-    )
-      return message
-    // The message's own mode, which may be another one than the publisher's.
-    const mode = message.contentType?.startsWith(STRUCTURED_JSON) ? 'structured' : 'binary'
-    const encoded = transport.binding.encode(
-      { ...event, traceparent: traceparentOf(span.spanContext()) },
-      { mode, ...(key === undefined ? {} : { key }) },
-    )
-    return { ...message, ...encoded }
-  }
-
-  function prepare(message: Message, span: Span, context: Context, startMs: number): Message {
-    const sent = withOrigin(message, span)
-    const headers = injectContext(context, sent.headers, propagate)
-    const kept = headers.filter(([name]) => name !== SENT_AT_HEADER)
-    kept.push([SENT_AT_HEADER, String(Math.round(startMs * 1000))])
-    return { ...sent, headers: kept }
-  }
-
-  async function publish(messages: readonly Message[]): Promise<readonly PublishResult[]> {
+  async function publishEach(messages: readonly Message[]): Promise<readonly PublishResult[]> {
     const active = contexts.active()
-    const sends: Send[] = []
+    const sends: Sent[] = []
     const prepared: Message[] = []
     for (const message of messages) {
       const parent = message.context ?? active
       const startMs = unixMs()
-      const span = startSend(message, parent, startMs)
+      const span = spans.message(message, parent, startMs)
       const context = trace.setSpan(parent, span)
       sends.push({ message, span, context, startMs })
       prepared.push(prepare(message, span, context, startMs))
     }
     const results = await publisher.publish(prepared)
     const endMs = unixMs()
-    for (const [index, send] of sends.entries()) endSend(send, results[index], endMs)
+    for (const [index, { message, span, context, startMs }] of sends.entries()) {
+      const result = results[index]
+      if (result !== undefined) {
+        spans.confirm(span, result, endMs)
+        meter.sent(message, result, context)
+        meter.took(endMs - startMs, message, result.ok ? undefined : result.error, context)
+      }
+      span.end(endMs)
+    }
     return results
   }
 
-  function endSend(
-    { message, span, context, startMs }: Send,
-    result: PublishResult | undefined,
-    endMs: number,
-  ) {
-    if (result !== undefined) {
-      if (span.isRecording()) span.setAttributes(attributes.confirmed(result))
-      if (!result.ok) recordFailure(span, result.error, endMs)
-      meter.sent(message, result, context)
-      meter.took(endMs - startMs, message, result.ok ? undefined : result.error, context)
+  async function publishBatch(messages: readonly Message[]): Promise<readonly PublishResult[]> {
+    const active = contexts.active()
+    const startMs = unixMs()
+    const created = messages.map((message): Sent => {
+      const parent = message.context ?? active
+      const span = spans.create(message, parent, unixMs())
+      return { message, span, context: trace.setSpan(parent, span), startMs }
+    })
+    const prepared = created.map(({ message, span, context }) => {
+      const ready = prepare(message, span, context, startMs)
+      span.end(unixMs())
+      return ready
+    })
+    const destination = sharedDestination(messages)
+    const parts = partsOf(created, LINK_LIMIT)
+    const sends = parts.map((part, index) => {
+      const links = part.map(({ span }) => ({ context: span.spanContext() }))
+      const place = {
+        destination: destination ?? publisher.destination,
+        part: index + 1,
+        parts: parts.length,
+      }
+      return spans.batch({ links, ...place }, active, startMs)
+    })
+    const results = await publisher.publish(prepared)
+    const endMs = unixMs()
+    const errors = results.map((result) => (result.ok ? undefined : result.error))
+    for (const [index, { message, context }] of created.entries()) {
+      const result = results[index]
+      if (result !== undefined) meter.sent(message, result, context)
     }
-    span.end(endMs)
+    for (const [index, span] of sends.entries()) {
+      recordFailures(span, errors.slice(index * LINK_LIMIT, (index + 1) * LINK_LIMIT), endMs)
+      span.end(endMs)
+    }
+    const first = errors.find((error) => error !== undefined)
+    meter.took(endMs - startMs, destination === undefined ? undefined : messages[0], first, active)
+    return results
+  }
+
+  /** Where all messages go; undefined where they differ. */
+  function sharedDestination(messages: readonly Message[]): string | undefined {
+    const first = messages[0]?.destination ?? publisher.destination
+    return messages.every(({ destination = publisher.destination }) => destination === first)
+      ? first
+      : undefined
   }
 
   return {
     destination: publisher.destination,
     open: () => publisher.open(),
-    publish,
+    publish: (messages) =>
+      createSpans && messages.length > 1 ? publishBatch(messages) : publishEach(messages),
     close: () => publisher.close(),
   }
 }

@@ -1,0 +1,129 @@
+import {
+  type Attributes,
+  type Context,
+  createContextKey,
+  type Link,
+  type Span,
+  SpanKind,
+} from '@opentelemetry/api'
+import type { Publisher, PublishResult, Transport } from '../contract.ts'
+import type { Message } from '../message.ts'
+import { destinationAttributes, eventAttributes } from './attributes.ts'
+import { recordFailure } from './failure.ts'
+import { tracer } from './tracer.ts'
+
+/** What whoever publishes on a delivery's behalf adds to the send span. */
+export interface SendTelemetry {
+  readonly links: readonly Link[]
+  readonly attributes: Attributes
+}
+
+const SEND_TELEMETRY = createContextKey('throughline send telemetry')
+
+/** A context under which sends get these links and attributes too. */
+export function withSendTelemetry(context: Context, telemetry: SendTelemetry): Context {
+  return context.setValue(SEND_TELEMETRY, telemetry)
+}
+
+function sendTelemetryOf(context: Context): SendTelemetry | undefined {
+  // Only withSendTelemetry has the key.
+  return context.getValue(SEND_TELEMETRY) as SendTelemetry | undefined
+}
+
+/** One part of a batch that is sent: its messages' create contexts, and which part of how many it is. */
+export interface BatchPart {
+  readonly destination: string
+  readonly links: readonly Link[]
+  readonly part: number
+  readonly parts: number
+}
+
+export interface SendSpans {
+  /** PRODUCER `{send|publish} {destination}` of one message. */
+  message(message: Message, parent: Context, startMs: number): Span
+  /** PRODUCER `create {destination}` of one message of a batch. */
+  create(message: Message, parent: Context, startMs: number): Span
+  /** CLIENT `{send|publish} {destination}` of the messages of a batch, linked to what created each. */
+  batch(part: BatchPart, parent: Context, startMs: number): Span
+  /** What the broker said of one message. */
+  confirm(span: Span, result: PublishResult, atMs: number): void
+}
+
+/** Starts the spans of one publisher (messaging conventions 1.44). Only spans that record get attributes of their message. */
+export function sendSpans(
+  { system, sendOperation, attributes }: Transport<never, never>,
+  publisher: Publisher,
+  template: string | undefined,
+): SendSpans {
+  const shared: Attributes = {
+    'messaging.system': system,
+    ...attributes.connection,
+    ...publisher.attributes,
+  }
+  const sending: Attributes = {
+    ...shared,
+    'messaging.operation.name': sendOperation,
+    'messaging.operation.type': 'send',
+  }
+  const creating: Attributes = {
+    ...shared,
+    'messaging.operation.name': 'create',
+    'messaging.operation.type': 'create',
+  }
+
+  function ofMessage(
+    operation: string,
+    fixed: Attributes,
+    message: Message,
+    parent: Context,
+    startMs: number,
+  ) {
+    const destination = message.destination ?? publisher.destination
+    const more = sendTelemetryOf(parent)
+    const span = tracer.startSpan(
+      `${operation} ${template ?? destination}`,
+      {
+        kind: SpanKind.PRODUCER,
+        startTime: startMs,
+        attributes: { ...fixed, ...destinationAttributes(destination, template) },
+        links: more === undefined ? [] : [...more.links],
+      },
+      parent,
+    )
+    if (!span.isRecording()) return span
+    const { event, properties } = message
+    const messageId = properties?.messageId ?? event?.id
+    span.setAttributes(attributes.sent(message, destination))
+    if (event !== undefined) span.setAttributes(eventAttributes(event))
+    if (messageId !== undefined) span.setAttribute('messaging.message.id', messageId)
+    if (more !== undefined) span.setAttributes(more.attributes)
+    return span
+  }
+
+  return {
+    message: (message, parent, startMs) => ofMessage(sendOperation, sending, message, parent, startMs),
+    create: (message, parent, startMs) => ofMessage('create', creating, message, parent, startMs),
+    batch({ destination, links, part, parts }, parent, startMs) {
+      return tracer.startSpan(
+        `${sendOperation} ${template ?? destination}`,
+        {
+          kind: SpanKind.CLIENT,
+          startTime: startMs,
+          attributes: {
+            ...sending,
+            ...destinationAttributes(destination, template),
+            'messaging.batch.message_count': links.length,
+            ...(parts > 1 ? { 'throughline.batch.part': `${part}/${parts}` } : {}),
+          },
+          links: [...links],
+        },
+        parent,
+      )
+    },
+    confirm(span, result, atMs) {
+      if (!span.isRecording()) return
+      span.setAttributes(attributes.confirmed(result))
+      if (!result.ok) recordFailure(span, result.error, atMs)
+    },
+  }
+}

@@ -1,5 +1,6 @@
 import type { Context } from '@opentelemetry/api'
 import type { ContentMode } from './binding.ts'
+import { dispatchEach } from './consume/dispatcher.ts'
 import type { HandlerSetting } from './consume/handler.ts'
 import type { ConsumeOptions, EventHandler, MessageHandler } from './consume/options.ts'
 import { openSubscription, type Subscription } from './consume/subscription.ts'
@@ -96,7 +97,7 @@ export function createBroker<P extends object, S extends object>(transport: Tran
     const subscription = await openSubscription(
       transport,
       transport.subscriber(options),
-      handling,
+      dispatchEach(handling),
       options,
       options.signal,
     )

@@ -1,13 +1,7 @@
-import { context as contexts, type SpanContext } from '@opentelemetry/api'
+import { context as contexts } from '@opentelemetry/api'
 import { ThroughlineError } from '../errors.ts'
-import type { ProcessSpan, ProcessStart } from '../tracing/process.ts'
-import type { ConsumeOptions, Handling } from './options.ts'
-
-/** How one attempt ended. `span` is what the next attempt and a dead letter link to. */
-export type AttemptEnd = { readonly span: ProcessSpan; readonly spanContext: SpanContext } & (
-  | { readonly ok: true }
-  | { readonly ok: false; readonly error: Error }
-)
+import type { ProcessSpan } from '../tracing/process.ts'
+import type { ConsumeOptions } from './options.ts'
 
 export class AttemptTimeoutError extends ThroughlineError {
   constructor(timeoutMs: number) {
@@ -16,31 +10,26 @@ export class AttemptTimeoutError extends ThroughlineError {
 }
 
 /**
- * Runs a handler once inside its process span and ends the span when the handler has returned or thrown.
- * `outcomeOf` names the settlement that will follow, for the span; the settlement itself is the caller's.
+ * Runs a handler once inside its process span and ends the span when the handler has returned or thrown. Gives back
+ * what it threw, null when it returned. `outcomeOf` names the settlement that will follow, for the span; the settlement
+ * itself is the caller's. The handler's signal is aborted with any of `signals` and when its time is up.
  */
 export async function runAttempt(
-  start: ProcessStart,
-  startProcess: (start: ProcessStart) => ProcessSpan,
-  run: (handling: Handling) => Promise<unknown> | unknown,
+  process: ProcessSpan,
+  run: (signal: AbortSignal) => Promise<unknown> | unknown,
   outcomeOf: (error: Error | null) => 'accept' | 'release' | 'reject',
-  stopped: AbortSignal,
+  signals: readonly [AbortSignal, ...AbortSignal[]],
   { attemptTimeoutMs }: Pick<ConsumeOptions, 'attemptTimeoutMs'>,
-): Promise<AttemptEnd> {
-  const { delivery, attempt } = start
-  const process = startProcess(start)
-  const { span, context } = process
-  const signals = delivery.signal === undefined ? [stopped] : [stopped, delivery.signal]
+): Promise<Error | null> {
   const limit = attemptTimeoutMs === undefined ? null : timeLimit(attemptTimeoutMs)
   const signal =
     limit === null && signals.length === 1
-      ? stopped
-      : AbortSignal.any(limit === null ? signals : [...signals, limit.signal])
-  const handling: Handling = { span, context, attempt, message: delivery.message, delivery, signal }
+      ? signals[0]
+      : AbortSignal.any(limit === null ? [...signals] : [...signals, limit.signal])
   let failure: Error | null = null
   try {
     // Called inside the context, not awaited there: the context must not outlive the handler.
-    const result = contexts.with(context, run, undefined, handling)
+    const result = contexts.with(process.context, run, undefined, signal)
     await (limit === null ? result : Promise.race([result, limit.expired]))
   } catch (thrown) {
     failure = thrown instanceof Error ? thrown : new Error(String(thrown))
@@ -48,8 +37,7 @@ export async function runAttempt(
     limit?.clear()
   }
   process.end(failure, outcomeOf(failure))
-  const end = { span: process, spanContext: span.spanContext() }
-  return failure === null ? { ...end, ok: true } : { ...end, ok: false, error: failure }
+  return failure
 }
 
 function timeLimit(timeoutMs: number) {

@@ -1,9 +1,8 @@
-import type { Delivery, Settlement, Subscriber, Transport } from '../contract.ts'
+import type { Subscriber, Transport } from '../contract.ts'
 import { PermanentError, type StoppedError, UnavailableError } from '../errors.ts'
-import { processTracer } from '../tracing/process.ts'
 import { backoffMs } from './backoff.ts'
-import { type HandlerSetting, handleDelivery } from './handler.ts'
-import { createLanes } from './lanes.ts'
+import type { Dispatcher } from './dispatcher.ts'
+import type { ConsumeSetting } from './giveup.ts'
 import type { ConsumeOptions } from './options.ts'
 import { createSettler } from './settler.ts'
 import { sleep } from './sleep.ts'
@@ -23,19 +22,18 @@ const GRACE_MS = 10_000
 const RECONNECT = { minMs: 200, maxMs: 10_000 }
 
 /**
- * Reads a subscriber and hands its deliveries to a handler until closed. Resolves once it is connected; while the
+ * Reads a subscriber and hands its deliveries to a dispatcher until closed. Resolves once it is connected; while the
  * broker cannot be reached it tries again with back-off and tells `onProblem`. `signal` ends that wait and closes.
  */
 export async function openSubscription(
   transport: Transport<never, never>,
   subscriber: Subscriber,
-  handler: HandlerSetting['handler'],
+  dispatch: (setting: ConsumeSetting, subscriber: Subscriber) => Dispatcher,
   options: ConsumeOptions,
   signal?: AbortSignal,
 ): Promise<Subscription> {
   const reading = new AbortController()
   const handling = new AbortController()
-  const lanes = createLanes(options.concurrency ?? 16)
   const settler = createSettler(subscriber, (error) => options.onProblem?.({ kind: 'settle-failed', error }))
   const connected = Promise.withResolvers<void>()
   const closed = Promise.withResolvers<void>()
@@ -45,16 +43,14 @@ export async function openSubscription(
   let gate: PromiseWithResolvers<void> | null = null
   let ending: Promise<void> | null = null
 
-  const setting: HandlerSetting = {
+  const setting: ConsumeSetting = {
     transport,
     options,
-    handler,
-    startProcess: processTracer(transport, subscriber, options),
     settle: settler.settle,
     stop: (error) => void end(error, GRACE_MS),
     stopped: handling.signal,
   }
-  const release = (delivery: Delivery) => settler.settle(delivery, RELEASE)
+  const dispatcher = dispatch(setting, subscriber)
 
   async function read(): Promise<void> {
     for (let failures = 0; !reading.signal.aborted; ) {
@@ -69,7 +65,7 @@ export async function openSubscription(
         if (reading.signal.aborted) return
         if (!(error instanceof UnavailableError)) throw error
         // What was read and not begun is delivered again by the broker on the next connection.
-        lanes.abandon()
+        dispatcher.abandon()
         const retryMs = backoffMs(++failures, RECONNECT)
         if (state === 'running') state = 'connecting'
         options.onProblem?.({ kind: 'disconnected', error, retryMs })
@@ -80,10 +76,8 @@ export async function openSubscription(
 
   async function readWhileConnected(): Promise<void> {
     for await (const deliveries of subscriber.deliveries(reading.signal)) {
-      // Once stopped, the lanes give everything back at once.
-      for (const delivery of deliveries) {
-        lanes.add(delivery.orderKey, handleDelivery(setting, delivery), () => release(delivery))
-      }
+      // Once stopped, the dispatcher gives everything back at once.
+      for (const delivery of deliveries) dispatcher.add(delivery)
       if (gate !== null) await Promise.race([gate.promise, aborted(reading.signal)])
     }
     if (!reading.signal.aborted) throw new UnavailableError('the subscriber ended by itself')
@@ -97,14 +91,14 @@ export async function openSubscription(
   async function finish(error: Error | null, graceMs: number): Promise<void> {
     state = 'closing'
     reading.abort()
-    lanes.close()
+    dispatcher.close()
     // Behind a delivery that stopped the subscription nothing of its key may be handled.
-    if (error !== null) lanes.abandon()
+    if (error !== null) dispatcher.abandon()
     const grace = setTimeout(() => {
       handling.abort(new PermanentError('the subscription is closing'))
-      lanes.abandon()
+      dispatcher.abandon()
     }, graceMs)
-    await Promise.race([lanes.idle(), aborted(handling.signal)])
+    await Promise.race([dispatcher.idle(), aborted(handling.signal)])
     clearTimeout(grace)
     await settler.flush()
     await subscriber.close()
@@ -142,8 +136,6 @@ export async function openSubscription(
     [Symbol.asyncDispose]: () => close(),
   }
 }
-
-const RELEASE: Settlement = { outcome: 'release', delayMs: 1000 }
 
 function aborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {

@@ -1,0 +1,30 @@
+import type { Delivery, Settlement, Subscriber } from '../contract.ts'
+import { processTracer } from '../tracing/process.ts'
+import type { ConsumeSetting } from './giveup.ts'
+import { type HandlerSetting, handleDelivery } from './handler.ts'
+import { createLanes, type Lanes } from './lanes.ts'
+
+/** Takes the deliveries of a subscription as they arrive and sees each to its settlement. */
+export interface Dispatcher extends Omit<Lanes, 'add'> {
+  /** Once closed it gives the delivery back. */
+  add(delivery: Delivery): void
+}
+
+/** Given back unhandled: to be delivered again. */
+export const RELEASE: Settlement = { outcome: 'release', delayMs: 1000 }
+
+/** Deliveries one by one, side by side but for those of one key. */
+export function dispatchEach(
+  handler: HandlerSetting['handler'],
+): (setting: ConsumeSetting, subscriber: Subscriber) => Dispatcher {
+  return (setting, subscriber) => {
+    const { transport, options, settle } = setting
+    const handling = { ...setting, handler, startProcess: processTracer(transport, subscriber, options) }
+    const lanes = createLanes(options.concurrency ?? 16)
+    return {
+      ...lanes,
+      add: (delivery) =>
+        lanes.add(delivery.orderKey, handleDelivery(handling, delivery), () => settle(delivery, RELEASE)),
+    }
+  }
+}

@@ -1,10 +1,20 @@
 import type { Context } from '@opentelemetry/api'
 import type { ContentMode } from './binding.ts'
-import { dispatchEach } from './consume/dispatcher.ts'
+import type { BatchSetting } from './consume/batch.ts'
+import { dispatchBatches } from './consume/batches.ts'
+import { type Dispatcher, dispatchEach } from './consume/dispatcher.ts'
+import type { ConsumeSetting } from './consume/giveup.ts'
 import type { HandlerSetting } from './consume/handler.ts'
-import type { ConsumeOptions, EventHandler, MessageHandler } from './consume/options.ts'
+import type {
+  BatchHandler,
+  BatchOptions,
+  ConsumeOptions,
+  EventHandler,
+  MessageBatchHandler,
+  MessageHandler,
+} from './consume/options.ts'
 import { openSubscription, type Subscription } from './consume/subscription.ts'
-import type { Publisher, PublishResult, Transport } from './contract.ts'
+import type { Publisher, PublishResult, Subscriber, Transport } from './contract.ts'
 import { ThroughlineError, UnavailableError } from './errors.ts'
 import { createEvent, type EventInput } from './event.ts'
 import type { Header, Message, MessageProperties } from './message.ts'
@@ -70,6 +80,16 @@ export interface Broker<P, S> extends AsyncDisposable {
     options: S & ConsumeOptions & { readonly raw: true; readonly signal?: AbortSignal },
     handler: MessageHandler,
   ): Promise<Subscription>
+  /** Hands events over in batches of up to `maxMessages`; see BatchOptions. Throws RangeError for limits that make no sense. */
+  subscribeBatch(
+    options: S & BatchOptions & { readonly raw?: false; readonly signal?: AbortSignal },
+    handler: BatchHandler,
+  ): Promise<Subscription>
+  /** The same for messages that need not be events. */
+  subscribeBatch(
+    options: S & BatchOptions & { readonly raw: true; readonly signal?: AbortSignal },
+    handler: MessageBatchHandler,
+  ): Promise<Subscription>
   /** Closes subscriptions (with grace), then publishers. Idempotent. */
   close(options?: { readonly graceMs?: number }): Promise<void>
 }
@@ -94,12 +114,30 @@ export function createBroker<P extends object, S extends object>(transport: Tran
     const handling = (
       options.raw ? { raw: true, run: handler } : { raw: false, run: handler }
     ) as HandlerSetting['handler']
+    return opened(options, dispatchEach(handling))
+  }
+
+  async function subscribeBatch(
+    options: S & BatchOptions & { readonly raw?: boolean; readonly signal?: AbortSignal },
+    handler: BatchHandler | MessageBatchHandler,
+  ): Promise<Subscription> {
+    const handling = (
+      options.raw ? { raw: true, run: handler } : { raw: false, run: handler }
+    ) as BatchSetting['handler']
+    return opened(options, dispatchBatches(handling, options))
+  }
+
+  async function opened(
+    options: S & ConsumeOptions & { readonly signal?: AbortSignal },
+    dispatch: (setting: ConsumeSetting, subscriber: Subscriber) => Dispatcher,
+  ): Promise<Subscription> {
+    const { signal } = options
     const subscription = await openSubscription(
       transport,
       transport.subscriber(options),
-      dispatchEach(handling),
+      dispatch,
       options,
-      options.signal,
+      signal,
     )
     subscriptions.add(subscription)
     const forget = () => void subscriptions.delete(subscription)
@@ -112,7 +150,7 @@ export function createBroker<P extends object, S extends object>(transport: Tran
     await Promise.all([...publishers].map((each) => each.close()))
   }
 
-  return { transport, publisher, subscribe, close, [Symbol.asyncDispose]: () => close() }
+  return { transport, publisher, subscribe, subscribeBatch, close, [Symbol.asyncDispose]: () => close() }
 }
 
 function eventPublisher(

@@ -67,6 +67,19 @@ export class TooLargeError extends PermanentError {
   }
 }
 
+/**
+ * A batch handler throws it to say that some messages failed and the others are done: the index of each in the batch
+ * that it was given, and why. A PermanentError gives its message up at once, an UnavailableError spends no attempt.
+ */
+export class BatchError extends ThroughlineError {
+  readonly failures: ReadonlyMap<number, Error>
+  constructor(failures: ReadonlyMap<number, Error>) {
+    const [first] = failures.values()
+    super('TL_BATCH', `${failures.size} of the batch failed: ${errorMessage(first)}`)
+    this.failures = failures
+  }
+}
+
 /** A subscription stopped because a delivery's attempts were spent and nothing was configured to take it. Nothing was lost: it stays at its position. */
 export class StoppedError extends ThroughlineError {
   /** Where the delivery stands: `sensor-readings[2]@17`. */

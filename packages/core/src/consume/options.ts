@@ -23,6 +23,34 @@ export type EventHandler = (event: CloudEvent, handling: Handling) => Promise<un
 /** The same for messages that need not be events. */
 export type MessageHandler = (message: Message, handling: Handling) => Promise<unknown> | unknown
 
+/** What a batch handler gets beside the events. */
+export interface BatchHandling {
+  /** The process span of this attempt, linked to what sent each message. */
+  readonly span: Span
+  /** The context the handler runs in: the process span. */
+  readonly context: Context
+  /** From 1. */
+  readonly attempt: number
+  /** In the order of the events. */
+  readonly messages: readonly Message[]
+  readonly deliveries: readonly Delivery[]
+  /** The hop context of one message: give it to what is published on that message's behalf, and its trace goes on. */
+  contextOf(index: number): Context
+  /** Aborted when the attempt's time is up, any delivery is no longer ours, or the subscription has no grace left. */
+  readonly signal: AbortSignal
+}
+
+/** Returning accepts all. Throwing BatchError fails the messages that it names, anything else fails all of them. */
+export type BatchHandler = (
+  events: readonly CloudEvent[],
+  handling: BatchHandling,
+) => Promise<unknown> | unknown
+/** The same for messages that need not be events. */
+export type MessageBatchHandler = (
+  messages: readonly Message[],
+  handling: BatchHandling,
+) => Promise<unknown> | unknown
+
 /** What a subscription tells of, for logs and readiness. Nothing here needs an answer. */
 export type Problem =
   | { readonly kind: 'connected' }
@@ -66,4 +94,18 @@ export interface ConsumeOptions extends ProcessTelemetry {
   readonly onExhausted?: 'stop' | 'drop'
   /** Told of lost and new connections, retries, dead letters and drops, for logs and readiness. */
   readonly onProblem?: (problem: Problem) => void
+}
+
+/**
+ * A batch that fails is tried again as it is, without what a BatchError left out: each failure spends an attempt of every
+ * message in it. When attempts are spent each message is given up by itself, with a dead letter of its own. A message that
+ * is no valid event is given up alone, before it reaches a batch.
+ */
+export interface BatchOptions extends Omit<ConsumeOptions, 'concurrency'> {
+  /** Messages in one batch at most, 1 to 10 000. The subscriber's window should hold as many. */
+  readonly maxMessages: number
+  /** How long the first message of a batch waits for others, milliseconds. Default 100. */
+  readonly maxWaitMs?: number
+  /** Batches at one time; no key is in two of them. Default 1. */
+  readonly concurrency?: number
 }

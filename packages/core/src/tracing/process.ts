@@ -10,11 +10,10 @@ import {
 } from '@opentelemetry/api'
 import type { Delivery, Subscriber, Transport } from '../contract.ts'
 import type { CloudEvent } from '../event.ts'
-import { headerText } from '../message.ts'
-import { destinationAttributes, eventAttributes } from './attributes.ts'
+import { destinationAttributes } from './attributes.ts'
 import { unixMs } from './clock.ts'
+import { messageAttributes, sentAt, sentAtAttributes } from './delivery.ts'
 import { recordFailure } from './failure.ts'
-import { SENT_AT_HEADER } from './headers.ts'
 import { processMeter } from './metrics.ts'
 import { extractContext, type HopContext } from './propagation.ts'
 import { parseTraceparent } from './traceparent.ts'
@@ -93,10 +92,7 @@ export function processTracer(
       span.setAttributes(transport.attributes.delivered(delivery))
       span.setAttributes(messageAttributes(delivery, event))
       span.setAttributes(contextFaults(hop))
-      if (sent !== undefined) {
-        span.setAttribute('throughline.sent_at', sent.micros)
-        span.setAttribute('throughline.sent_at_source', sent.source)
-      }
+      span.setAttributes(sentAtAttributes(sent))
       if (attempt > 1) span.setAttribute('throughline.attempt', attempt)
       if (delivery.redelivered && previous === undefined) span.setAttribute('throughline.redelivered', true)
     }
@@ -149,25 +145,4 @@ export function processTracer(
       ...(hop.invalid === undefined ? {} : { 'throughline.invalid_context': hop.invalid }),
     }
   }
-}
-
-function messageAttributes({ message }: Delivery, event: CloudEvent | undefined): Attributes {
-  const messageId = message.properties?.messageId ?? event?.id
-  return {
-    ...(messageId === undefined ? {} : { 'messaging.message.id': messageId }),
-    ...(event === undefined ? {} : eventAttributes(event)),
-  }
-}
-
-/** The start of the send where the producer's span may be unknown: our header, else the record's own time. Unix microseconds. */
-function sentAt({ message, position }: Delivery): SentAt | undefined {
-  const header = headerText(message.headers, SENT_AT_HEADER)
-  if (header !== null && /^\d{1,16}$/.test(header)) return { micros: Number(header), source: 'header' }
-  if (position.timestampMs === undefined) return undefined
-  return { micros: position.timestampMs * 1000, source: 'broker' }
-}
-
-interface SentAt {
-  readonly micros: number
-  readonly source: 'header' | 'broker'
 }

@@ -1,0 +1,176 @@
+import {
+  type Attributes,
+  type Context,
+  type Link,
+  ROOT_CONTEXT,
+  type SpanContext,
+  SpanKind,
+  trace,
+} from '@opentelemetry/api'
+import type { Delivery, Subscriber, Transport } from '../contract.ts'
+import type { CloudEvent } from '../event.ts'
+import { destinationAttributes } from './attributes.ts'
+import { unixMs } from './clock.ts'
+import { messageAttributes, sentAt, sentAtAttributes } from './delivery.ts'
+import { recordFailure } from './failure.ts'
+import { LINK_LIMIT, partsOf } from './links.ts'
+import { processMeter, type Source } from './metrics.ts'
+import type { ProcessSpan, ProcessTelemetry } from './process.ts'
+import { extractContext, type HopContext } from './propagation.ts'
+import { tracer } from './tracer.ts'
+
+/** One message of a batch. */
+export interface Member {
+  readonly delivery: Delivery
+  /** Undefined for a raw message. */
+  readonly event: CloudEvent | undefined
+}
+
+/** One attempt at one batch. */
+export interface BatchStart {
+  readonly members: readonly Member[]
+  readonly attempt: number
+  /** The attempt before this one. */
+  readonly previous: SpanContext | undefined
+}
+
+export interface BatchSpan extends ProcessSpan {
+  /** The hop context of one message, as far as the subscription trusts it: for what is published on its behalf. */
+  contextOf(index: number): Context
+}
+
+/**
+ * Starts CONSUMER spans `process {destination}` of whole batches: roots, linked to the hop context of every message, with
+ * the message's attributes on the link. Past 128 the SDK would drop links without a word: they stand on `receive` parts
+ * of as many each below the process span, which links to the parts.
+ */
+export function batchTracer(
+  transport: Transport<never, never>,
+  subscriber: Subscriber,
+  { trust = 'continue', linkage = 'parent', template }: ProcessTelemetry,
+): (start: BatchStart) => BatchSpan {
+  const meter = processMeter(transport, subscriber)
+  const fixed: Attributes = {
+    'messaging.system': transport.system,
+    ...transport.attributes.connection,
+    ...subscriber.attributes,
+  }
+  const processing = { 'messaging.operation.name': 'process', 'messaging.operation.type': 'process' }
+  const receiving = { 'messaging.operation.name': 'receive', 'messaging.operation.type': 'receive' }
+
+  return ({ members, attempt, previous }) => {
+    const hops = members.map(({ delivery }) => extractContext(delivery.message.headers))
+    const sources = members.map(({ delivery: { position } }): Source => {
+      return { name: template ?? position.pattern, destination: position.destination }
+    })
+    const place = sharedPlace(sources)
+    const suffix = place.name === undefined ? '' : ` ${place.name}`
+    const startMs = unixMs()
+    const retry = previous === undefined ? [] : [{ context: previous, attributes: { retry: true } }]
+    const fits = members.length + retry.length <= LINK_LIMIT
+    const span = tracer.startSpan(
+      `process${suffix}`,
+      {
+        kind: SpanKind.CONSUMER,
+        startTime: startMs,
+        attributes: {
+          ...fixed,
+          ...processing,
+          ...place.attributes,
+          'messaging.batch.message_count': members.length,
+        },
+        links: fits ? [...linksOf(members, hops), ...retry] : retry,
+      },
+      ROOT_CONTEXT,
+    )
+    const context = trace.setSpan(ROOT_CONTEXT, span)
+    if (span.isRecording()) {
+      if (!fits) span.addLinks(partLinks(members, hops))
+      const missing = hops.filter((hop) => hop.spanContext === undefined).length
+      if (missing > 0) {
+        span.setAttribute('throughline.missing_context', true)
+        span.setAttribute('throughline.missing_context.count', missing)
+      }
+      if (attempt > 1) span.setAttribute('throughline.attempt', attempt)
+    }
+    if (previous === undefined) {
+      for (const [index, source] of sources.entries()) {
+        const delivery = members[index]?.delivery
+        const sent = delivery === undefined ? undefined : sentAt(delivery)
+        meter.consumed(source, sent === undefined ? undefined : startMs - sent.micros / 1000, context)
+      }
+    }
+
+    function partLinks(all: readonly Member[], contexts: readonly HopContext[]): Link[] {
+      const parts = partsOf(linksOf(all, contexts), LINK_LIMIT)
+      return parts.map((links, index) => {
+        const part = tracer.startSpan(
+          `receive${suffix}`,
+          {
+            kind: SpanKind.CLIENT,
+            startTime: startMs,
+            attributes: {
+              ...fixed,
+              ...receiving,
+              ...place.attributes,
+              'messaging.batch.message_count': links.length,
+              'throughline.batch.part': `${index + 1}/${parts.length}`,
+            },
+            links: [...links],
+          },
+          context,
+        )
+        part.end(unixMs())
+        return { context: part.spanContext() }
+      })
+    }
+
+    return {
+      span,
+      context,
+      contextOf: (index) => contextOf(hops[index]),
+      end(failure, outcome) {
+        const endMs = unixMs()
+        if (failure !== null) recordFailure(span, failure, endMs)
+        span.setAttribute('throughline.outcome', outcome)
+        span.end(endMs)
+        meter.processed(sources[0] ?? { name: undefined, destination: '' }, endMs - startMs, failure, context)
+      },
+    }
+  }
+
+  function linksOf(members: readonly Member[], hops: readonly HopContext[]): Link[] {
+    if (trust === 'ignore') return []
+    return members.flatMap(({ delivery, event }, index): Link[] => {
+      const context = hops[index]?.spanContext
+      if (context === undefined) return []
+      const attributes: Attributes = {
+        ...transport.attributes.delivered(delivery),
+        ...messageAttributes(delivery, event),
+        ...sentAtAttributes(sentAt(delivery)),
+        ...(delivery.redelivered ? { 'throughline.redelivered': true } : {}),
+      }
+      return [{ context, attributes }]
+    })
+  }
+
+  function contextOf(hop: HopContext | undefined): Context {
+    if (hop === undefined) return ROOT_CONTEXT
+    if (trust === 'continue' && linkage === 'parent') return hop.context
+    return trust === 'continue' ? trace.deleteSpan(hop.context) : ROOT_CONTEXT
+  }
+}
+
+/** What all messages of a batch have in common of where they come from; nothing where they differ. */
+function sharedPlace(sources: readonly Source[]): { name: string | undefined; attributes: Attributes } {
+  const [first] = sources
+  if (first === undefined) return { name: undefined, attributes: {} }
+  const { name, destination } = first
+  if (sources.every((source) => source.destination === destination)) {
+    return { name: name ?? destination, attributes: destinationAttributes(destination, name) }
+  }
+  if (name === undefined || sources.some((source) => source.name !== name)) {
+    return { name: undefined, attributes: {} }
+  }
+  return { name, attributes: { 'messaging.destination.template': name } }
+}

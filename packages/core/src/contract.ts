@@ -50,6 +50,8 @@ export interface Delivery {
   readonly attempt: number
   /** True when the broker says it has delivered this before. */
   readonly redelivered?: boolean
+  /** True when the subscriber reads it from an earlier position on request: it is handled in a trace of its own. */
+  readonly replayed?: boolean
   /** Deliveries of the same order key are handled one after the other. Undefined: no order to keep. */
   readonly orderKey?: string
   /** Aborted when the delivery is no longer ours (a revoked partition, a caller that went away). Settling it then does nothing. */

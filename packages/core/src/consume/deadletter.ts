@@ -3,14 +3,13 @@ import type { Delivery, PublishResult } from '../contract.ts'
 import { errorMessage, errorType } from '../errors.ts'
 import type { CloudEvent } from '../event.ts'
 import type { Header, Message } from '../message.ts'
-import { DEAD_LETTER_HEADERS } from '../tracing/headers.ts'
+import { DEAD_LETTER_HEADERS, OWN_HEADERS } from '../tracing/headers.ts'
 import type { ProcessSpan } from '../tracing/process.ts'
 import { withSendTelemetry } from '../tracing/send.ts'
 import type { ConsumeOptions } from './options.ts'
 import { positionText } from './position.ts'
 
 const MAX_REASON = 512
-const NAMES: ReadonlySet<string> = new Set(Object.values(DEAD_LETTER_HEADERS))
 
 /** A delivery that was given up. */
 export interface GivenUp {
@@ -49,7 +48,7 @@ function deadLetterOf(
   return {
     ...rest,
     ...(event === undefined ? {} : { event }),
-    headers: [...headers.filter(([name]) => !NAMES.has(name.toLowerCase())), ...facts],
+    headers: [...headers.filter(([name]) => !OWN_HEADERS.has(name.toLowerCase())), ...facts],
     context: linkedBack(failed, reason),
   }
 }

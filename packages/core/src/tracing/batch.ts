@@ -17,6 +17,7 @@ import { LINK_LIMIT, partsOf } from './links.ts'
 import { processMeter, type Source } from './metrics.ts'
 import type { ProcessSpan, ProcessTelemetry } from './process.ts'
 import { extractContext, type HopContext } from './propagation.ts'
+import { lateAttributes, lateness } from './replay.ts'
 import { tracer } from './tracer.ts'
 
 /** One message of a batch. */
@@ -47,7 +48,7 @@ export interface BatchSpan extends ProcessSpan {
 export function batchTracer(
   transport: Transport<never, never>,
   subscriber: Subscriber,
-  { trust = 'continue', linkage = 'parent', template }: ProcessTelemetry,
+  { trust = 'continue', linkage = 'parent', template, delayAfterMs }: ProcessTelemetry,
 ): (start: BatchStart) => BatchSpan {
   const meter = processMeter(transport, subscriber)
   const fixed: Attributes = {
@@ -79,7 +80,7 @@ export function batchTracer(
           ...place.attributes,
           'messaging.batch.message_count': members.length,
         },
-        links: fits ? [...linksOf(members, hops), ...retry] : retry,
+        links: fits ? [...linksOf(members, hops, startMs), ...retry] : retry,
       },
       ROOT_CONTEXT,
     )
@@ -96,13 +97,13 @@ export function batchTracer(
     if (previous === undefined) {
       for (const [index, source] of sources.entries()) {
         const delivery = members[index]?.delivery
-        const sent = delivery === undefined ? undefined : sentAt(delivery)
+        const sent = delivery === undefined || delivery.replayed ? undefined : sentAt(delivery)
         meter.consumed(source, sent === undefined ? undefined : startMs - sent.micros / 1000, context)
       }
     }
 
     function partLinks(all: readonly Member[], contexts: readonly HopContext[]): Link[] {
-      const parts = partsOf(linksOf(all, contexts), LINK_LIMIT)
+      const parts = partsOf(linksOf(all, contexts, startMs), LINK_LIMIT)
       return parts.map((links, index) => {
         const part = tracer.startSpan(
           `receive${suffix}`,
@@ -139,15 +140,19 @@ export function batchTracer(
     }
   }
 
-  function linksOf(members: readonly Member[], hops: readonly HopContext[]): Link[] {
+  function linksOf(members: readonly Member[], hops: readonly HopContext[], startMs: number): Link[] {
     if (trust === 'ignore') return []
     return members.flatMap(({ delivery, event }, index): Link[] => {
       const context = hops[index]?.spanContext
       if (context === undefined) return []
+      const sent = sentAt(delivery)
+      const late = lateness(delivery, sent, startMs, delayAfterMs)
       const attributes: Attributes = {
+        ...(late === undefined ? {} : { [late]: true }),
+        ...lateAttributes(late, delivery, event),
         ...transport.attributes.delivered(delivery),
         ...messageAttributes(delivery, event),
-        ...sentAtAttributes(sentAt(delivery)),
+        ...sentAtAttributes(sent),
         ...(delivery.redelivered ? { 'throughline.redelivered': true } : {}),
       }
       return [{ context, attributes }]

@@ -10,12 +10,15 @@ import {
 } from '@opentelemetry/api'
 import type { Delivery, Subscriber, Transport } from '../contract.ts'
 import type { CloudEvent } from '../event.ts'
+import { headerText } from '../message.ts'
 import { destinationAttributes } from './attributes.ts'
 import { unixMs } from './clock.ts'
 import { messageAttributes, sentAt, sentAtAttributes } from './delivery.ts'
 import { recordFailure } from './failure.ts'
+import { ATTEMPT_OF_HEADER } from './headers.ts'
 import { processMeter } from './metrics.ts'
 import { extractContext, type HopContext } from './propagation.ts'
+import { type Late, lateAttributes, lateness } from './replay.ts'
 import { parseTraceparent } from './traceparent.ts'
 import { tracer } from './tracer.ts'
 
@@ -25,6 +28,11 @@ export interface ProcessTelemetry {
   readonly linkage?: 'parent' | 'link'
   /** What a foreign context may do. `link`: new trace, link, its baggage dropped. `ignore`: new trace. Default `continue`. */
   readonly trust?: 'continue' | 'link' | 'ignore'
+  /**
+   * What waited longer than this since its send is handled in a trace of its own, linked to the send (`delayed=true`),
+   * milliseconds. Default: nothing is.
+   */
+  readonly delayAfterMs?: number
   /** Low-cardinality name of the source: `sensors/{id}/reading`. Default: the subscription's pattern, else the destination. */
   readonly template?: string
 }
@@ -56,7 +64,7 @@ export function processTracer(
   subscriber: Subscriber,
   telemetry: ProcessTelemetry,
 ): (start: ProcessStart) => ProcessSpan {
-  const { linkage = 'parent', trust = 'continue', template } = telemetry
+  const { linkage = 'parent', trust = 'continue', template, delayAfterMs } = telemetry
   const continues = trust === 'continue' && linkage === 'parent'
   const meter = processMeter(transport, subscriber)
   const fixed: Attributes = {
@@ -73,20 +81,24 @@ export function processTracer(
     const source = { name: template ?? position.pattern, destination: position.destination }
     const sent = sentAt(delivery)
     const startMs = unixMs()
-    const parent = arrivalContext(parentContext(hop), delivery)
+    const late = lateness(delivery, sent, startMs, delayAfterMs)
+    const failed = previous ?? parseTraceparent(headerText(delivery.message.headers, ATTEMPT_OF_HEADER))
+    const parent = late === undefined ? arrivalContext(parentContext(hop), delivery) : ownTrace(hop)
     const span = tracer.startSpan(
       `process ${source.name ?? source.destination}`,
       {
         kind: SpanKind.CONSUMER,
         startTime: startMs,
         attributes: { ...fixed, ...destinationAttributes(source.destination, source.name) },
-        links: linksOf(hop, event, previous),
+        links: linksOf(hop, event, failed, late),
       },
       parent,
     )
     const context = trace.setSpan(parent, span)
     if (previous === undefined) {
-      meter.consumed(source, sent === undefined ? undefined : startMs - sent.micros / 1000, context)
+      // What is read again by request has not waited since its send.
+      const queued = sent !== undefined && !delivery.replayed
+      meter.consumed(source, queued ? startMs - sent.micros / 1000 : undefined, context)
     }
     if (span.isRecording()) {
       span.setAttributes(transport.attributes.delivered(delivery))
@@ -94,7 +106,8 @@ export function processTracer(
       span.setAttributes(contextFaults(hop))
       span.setAttributes(sentAtAttributes(sent))
       if (attempt > 1) span.setAttribute('throughline.attempt', attempt)
-      if (delivery.redelivered && previous === undefined) span.setAttribute('throughline.redelivered', true)
+      span.setAttributes(lateAttributes(late, delivery, event))
+      if (delivery.redelivered && failed === undefined) span.setAttribute('throughline.redelivered', true)
     }
 
     function end(failure: Error | null, outcome: 'accept' | 'release' | 'reject'): void {
@@ -108,7 +121,10 @@ export function processTracer(
   }
 
   function parentContext(hop: HopContext): Context {
-    if (continues) return hop.context
+    return continues ? hop.context : ownTrace(hop)
+  }
+
+  function ownTrace(hop: HopContext): Context {
     // A context of one's own side keeps its baggage in a trace of its own; a foreign one's is dropped.
     return trust === 'continue' ? trace.deleteSpan(hop.context) : ROOT_CONTEXT
   }
@@ -122,17 +138,23 @@ export function processTracer(
   function linksOf(
     hop: HopContext,
     event: CloudEvent | undefined,
-    previous: SpanContext | undefined,
+    failed: SpanContext | undefined,
+    late: Late | undefined,
   ): Link[] {
     const links: Link[] = []
     if (trust !== 'ignore') {
-      if (hop.spanContext !== undefined) links.push({ context: hop.spanContext })
+      if (hop.spanContext !== undefined) {
+        links.push({
+          context: hop.spanContext,
+          ...(late === undefined ? {} : { attributes: { [late]: true } }),
+        })
+      }
       const origin = parseTraceparent(event?.traceparent)
       if (origin !== undefined && origin.spanId !== hop.spanContext?.spanId) {
         links.push({ context: origin, attributes: { origin: true } })
       }
     }
-    if (previous !== undefined) links.push({ context: previous, attributes: { retry: true } })
+    if (failed !== undefined) links.push({ context: failed, attributes: { retry: true } })
     return links
   }
 

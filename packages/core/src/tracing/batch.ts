@@ -10,6 +10,7 @@ import {
 import type { Delivery, Subscriber, Transport } from '../contract.ts'
 import type { CloudEvent } from '../event.ts'
 import { destinationAttributes } from './attributes.ts'
+import { captureOf } from './capture.ts'
 import { unixMs } from './clock.ts'
 import { messageAttributes, sentAt, sentAtAttributes } from './delivery.ts'
 import { recordFailure } from './failure.ts'
@@ -48,8 +49,10 @@ export interface BatchSpan extends ProcessSpan {
 export function batchTracer(
   transport: Transport<never, never>,
   subscriber: Subscriber,
-  { trust = 'continue', linkage = 'parent', template, delayAfterMs }: ProcessTelemetry,
+  { trust = 'continue', linkage = 'parent', template, delayAfterMs, capture }: ProcessTelemetry,
 ): (start: BatchStart) => BatchSpan {
+  // A body or headers on each of 500 links would make a span that no backend takes.
+  const captured = captureOf(capture?.bodySize ? { bodySize: true } : undefined)
   const meter = processMeter(transport, subscriber)
   const fixed: Attributes = {
     'messaging.system': transport.system,
@@ -153,6 +156,7 @@ export function batchTracer(
         ...transport.attributes.delivered(delivery),
         ...messageAttributes(delivery, event),
         ...sentAtAttributes(sent),
+        ...captured?.(delivery.message),
         ...(delivery.redelivered ? { 'throughline.redelivered': true } : {}),
       }
       return [{ context, attributes }]

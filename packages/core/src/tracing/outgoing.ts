@@ -1,7 +1,7 @@
-import { type Context, type Span, trace } from '@opentelemetry/api'
+import { type Context, isValidTraceId, type Span, trace } from '@opentelemetry/api'
 import type { Transport } from '../contract.ts'
 import { STRUCTURED_JSON } from '../json.ts'
-import type { Message } from '../message.ts'
+import type { Header, Message } from '../message.ts'
 import { SENT_AT_HEADER } from './headers.ts'
 import { injectContext } from './propagation.ts'
 import type { PublishTelemetry } from './publisher.ts'
@@ -13,7 +13,7 @@ import { traceparentOf } from './traceparent.ts'
  */
 export function outgoing(
   { binding }: Pick<Transport<never, never>, 'binding'>,
-  { propagate = 'all', origin = false }: PublishTelemetry,
+  { propagate = 'all', origin = false, correlationHeader }: PublishTelemetry,
 ): (message: Message, span: Span, context: Context, startMs: number) => Message {
   function withOrigin(message: Message, span: Span): Message {
     const { event, key } = message
@@ -33,11 +33,21 @@ export function outgoing(
     return { ...message, ...encoded }
   }
 
+  /** Without an SDK there is no trace id, and one that the message had stays. */
+  function correlated(headers: Header[], span: Span): Header[] {
+    const { traceId } = span.spanContext()
+    if (correlationHeader === undefined || !isValidTraceId(traceId)) return headers
+    const wanted = correlationHeader.toLowerCase()
+    const kept = headers.filter(([name]) => name.toLowerCase() !== wanted)
+    kept.push([correlationHeader, traceId])
+    return kept
+  }
+
   return (message, span, context, startMs) => {
     const sent = withOrigin(message, span)
     const headers = injectContext(context, sent.headers, propagate)
     const kept = headers.filter(([name]) => name !== SENT_AT_HEADER)
     kept.push([SENT_AT_HEADER, String(Math.round(startMs * 1000))])
-    return { ...sent, headers: kept }
+    return { ...sent, headers: correlated(kept, span) }
   }
 }

@@ -12,6 +12,7 @@ import type { Delivery, Subscriber, Transport } from '../contract.ts'
 import type { CloudEvent } from '../event.ts'
 import { headerText } from '../message.ts'
 import { destinationAttributes } from './attributes.ts'
+import { type CaptureOptions, captureOf } from './capture.ts'
 import { unixMs } from './clock.ts'
 import { messageAttributes, sentAt, sentAtAttributes } from './delivery.ts'
 import { recordFailure } from './failure.ts'
@@ -35,6 +36,8 @@ export interface ProcessTelemetry {
   readonly delayAfterMs?: number
   /** Low-cardinality name of the source: `sensors/{id}/reading`. Default: the subscription's pattern, else the destination. */
   readonly template?: string
+  /** What spans carry of messages themselves; of a batch's messages its links have the body size alone. Default nothing. */
+  readonly capture?: CaptureOptions
 }
 
 /** One attempt at one delivery. */
@@ -65,6 +68,7 @@ export function processTracer(
   telemetry: ProcessTelemetry,
 ): (start: ProcessStart) => ProcessSpan {
   const { linkage = 'parent', trust = 'continue', template, delayAfterMs } = telemetry
+  const captured = captureOf(telemetry.capture)
   const continues = trust === 'continue' && linkage === 'parent'
   const meter = processMeter(transport, subscriber)
   const fixed: Attributes = {
@@ -104,6 +108,7 @@ export function processTracer(
       span.setAttributes(transport.attributes.delivered(delivery))
       span.setAttributes(messageAttributes(delivery, event))
       span.setAttributes(contextFaults(hop))
+      if (captured !== undefined) span.setAttributes(captured(delivery.message))
       span.setAttributes(sentAtAttributes(sent))
       if (attempt > 1) span.setAttribute('throughline.attempt', attempt)
       span.setAttributes(lateAttributes(late, delivery, event))

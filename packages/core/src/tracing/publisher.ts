@@ -2,6 +2,7 @@ import { type Context, context as contexts, type Span, trace } from '@openteleme
 import type { ContentMode } from '../binding.ts'
 import type { Publisher, PublishResult, Transport } from '../contract.ts'
 import type { Message } from '../message.ts'
+import type { CaptureOptions } from './capture.ts'
 import { unixMs } from './clock.ts'
 import { recordFailures } from './failure.ts'
 import { LINK_LIMIT, partsOf } from './links.ts'
@@ -25,6 +26,10 @@ export interface PublishTelemetry {
    * links to all of them. False: a `send` span each. Default true.
    */
   readonly createSpans?: boolean
+  /** Header that carries the trace id as a correlation id, in place of any that was there: `correlation_id`. Default none. */
+  readonly correlationHeader?: string
+  /** What spans carry of messages themselves. Default nothing. */
+  readonly capture?: CaptureOptions
 }
 
 /** One message on its way. */
@@ -46,7 +51,7 @@ export function tracePublisher(
   telemetry: PublishTelemetry,
 ): Publisher {
   const { template, createSpans = true } = telemetry
-  const spans = sendSpans(transport, publisher, template)
+  const spans = sendSpans(transport, publisher, telemetry)
   const meter = sendMeter(transport, publisher, template)
   const prepare = outgoing(transport, telemetry)
 

@@ -9,7 +9,9 @@ import {
 import type { Publisher, PublishResult, Transport } from '../contract.ts'
 import type { Message } from '../message.ts'
 import { destinationAttributes, eventAttributes } from './attributes.ts'
+import { captureOf } from './capture.ts'
 import { recordFailure } from './failure.ts'
+import type { PublishTelemetry } from './publisher.ts'
 import { tracer } from './tracer.ts'
 
 /** What whoever publishes on a delivery's behalf adds to the send span. */
@@ -53,8 +55,9 @@ export interface SendSpans {
 export function sendSpans(
   { system, sendOperation, attributes }: Transport<never, never>,
   publisher: Publisher,
-  template: string | undefined,
+  { template, capture }: PublishTelemetry,
 ): SendSpans {
+  const captured = captureOf(capture)
   const shared: Attributes = {
     'messaging.system': system,
     ...attributes.connection,
@@ -97,6 +100,7 @@ export function sendSpans(
     if (event !== undefined) span.setAttributes(eventAttributes(event))
     if (messageId !== undefined) span.setAttribute('messaging.message.id', messageId)
     if (more !== undefined) span.setAttributes(more.attributes)
+    if (captured !== undefined) span.setAttributes(captured(message))
     return span
   }
 

@@ -108,6 +108,8 @@ export interface Transport<PublisherOptions, SubscriberOptions> {
   readonly system: string
   /** `messaging.operation.name` of a send. */
   readonly sendOperation: 'send' | 'publish'
+  /** `messaging.operation.name` of accepting: `commit` where deliveries are accepted together, up to an offset. Default `ack`. */
+  readonly settleOperation?: 'ack' | 'commit'
   readonly features: Features
   readonly binding: Binding
   /** Attributes that only this transport has, as plain data by OpenTelemetry's names. Asked for only by spans that record. */

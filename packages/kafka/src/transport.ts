@@ -19,6 +19,7 @@ export function kafkaTransport(
   return {
     system: 'kafka',
     sendOperation: 'send',
+    settleOperation: 'commit',
     features: { acknowledges: true, ordering: 'key', headers: 'bytes', replay: true, answersSender: false },
     binding: kafkaBinding,
     attributes: {

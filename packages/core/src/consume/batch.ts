@@ -1,4 +1,4 @@
-import type { SpanContext } from '@opentelemetry/api'
+import type { Span, SpanContext } from '@opentelemetry/api'
 import type { Delivery, Settlement } from '../contract.ts'
 import { BatchError, PermanentError, type StoppedError, UnavailableError } from '../errors.ts'
 import type { BatchSpan, BatchStart, Member } from '../tracing/batch.ts'
@@ -77,7 +77,7 @@ export function handleBatch(setting: BatchSetting, members: readonly Member[]): 
     )
     previous = process.span.spanContext()
     const verdict = judge(error)
-    for (const { delivery } of verdict.done) settle(delivery, ACCEPT)
+    for (const { delivery } of verdict.done) settle(delivery, ACCEPT, process.span)
     letters = verdict.final
       .filter(({ member }) => !member.delivery.signal?.aborted)
       .map(({ member, index, reason }) => ({
@@ -88,7 +88,7 @@ export function handleBatch(setting: BatchSetting, members: readonly Member[]): 
         failed: { ...process, context: process.contextOf(index) },
       }))
     left = verdict.again
-    const retryMs = error === null || left.length === 0 ? null : again(error, left)
+    const retryMs = error === null || left.length === 0 ? null : again(error, left, process.span)
     const buryMs = await bury()
     if (stopped) return null
     return retryMs === null || buryMs === null ? (buryMs ?? retryMs) : Math.min(buryMs, retryMs)
@@ -133,7 +133,7 @@ export function handleBatch(setting: BatchSetting, members: readonly Member[]): 
     return final.length > 0 ? outcomeOfGivingUp(setting) : 'accept'
   }
 
-  function again(error: Error, members: readonly Member[]): number | null {
+  function again(error: Error, members: readonly Member[], span: Span): number | null {
     const reasons = error instanceof BatchError ? [...error.failures.values()] : [error]
     const spent = reasons.some((reason) => !(reason instanceof UnavailableError))
     if (spent) failures++
@@ -149,7 +149,7 @@ export function handleBatch(setting: BatchSetting, members: readonly Member[]): 
       options.onProblem?.({ kind: 'retry', error, retryMs, position, attempt: tries })
     }
     if (!answersSender) return retryMs
-    for (const { delivery } of members) settle(delivery, { outcome: 'release', delayMs: retryMs })
+    for (const { delivery } of members) settle(delivery, { outcome: 'release', delayMs: retryMs }, span)
     left = []
     return null
   }

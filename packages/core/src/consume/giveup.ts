@@ -1,3 +1,4 @@
+import type { Span } from '@opentelemetry/api'
 import type { Delivery, Settlement, Transport } from '../contract.ts'
 import {
   InvalidEventError,
@@ -15,7 +16,8 @@ import { positionText } from './position.ts'
 export interface ConsumeSetting {
   readonly transport: Transport<never, never>
   readonly options: ConsumeOptions
-  readonly settle: (delivery: Delivery, outcome: Settlement) => void
+  /** `process` is the span in which the delivery was handled. */
+  readonly settle: (delivery: Delivery, outcome: Settlement, process?: Span) => void
   /** Stops the whole subscription; the delivery stays unsettled. */
   readonly stop: (error: StoppedError) => void
   /** Aborted when the subscription has no grace left. */
@@ -51,19 +53,20 @@ export async function giveUp(
   const { transport, options, settle, stop } = setting
   const { answersSender } = transport.features
   const { delivery, reason, attempts } = letter
+  const { span } = letter.failed
   const position = positionText(delivery.position)
   const facts = { position, attempt: attempts }
 
   // What a waiting sender can mend is answered to it; only what is nobody's to mend is kept.
   if (answersSender && (isSendersFault(reason) || options.deadLetter === undefined)) {
     options.onProblem?.({ kind: 'rejected', error: reason, ...facts })
-    settle(delivery, { outcome: 'reject', reason, deadLettered: false })
+    settle(delivery, { outcome: 'reject', reason, deadLettered: false }, span)
     return null
   }
   if (options.deadLetter === undefined) {
     if (options.onExhausted === 'drop') {
       options.onProblem?.({ kind: 'dropped', error: reason, ...facts })
-      settle(delivery, { outcome: 'reject', reason, deadLettered: false })
+      settle(delivery, { outcome: 'reject', reason, deadLettered: false }, span)
     } else {
       stop(new StoppedError(position, reason))
     }
@@ -72,11 +75,11 @@ export async function giveUp(
   const result = await publishDeadLetter(options.deadLetter, letter)
   if (result.ok) {
     options.onProblem?.({ kind: 'dead-lettered', error: reason, ...facts })
-    settle(delivery, { outcome: 'reject', reason, deadLettered: true })
+    settle(delivery, { outcome: 'reject', reason, deadLettered: true }, span)
     return null
   }
   if (answersSender) {
-    settle(delivery, { outcome: 'release', delayMs: DEFAULT_RETRY_AFTER_MS })
+    settle(delivery, { outcome: 'release', delayMs: DEFAULT_RETRY_AFTER_MS }, span)
     return null
   }
   if (!(result.error instanceof UnavailableError)) {

@@ -77,7 +77,7 @@ export function handleDelivery(setting: HandlerSetting, delivery: Delivery): Ste
     )
     previous = span.spanContext()
     if (error === null) {
-      settle(delivery, ACCEPT)
+      settle(delivery, ACCEPT, span)
       return null
     }
     if (delivery.signal?.aborted) return null
@@ -90,7 +90,7 @@ export function handleDelivery(setting: HandlerSetting, delivery: Delivery): Ste
     const retryMs = retryAfter(error)
     options.onProblem?.({ kind: 'retry', error, retryMs, position: positionText(delivery.position), attempt })
     if (!answersSender) return retryMs
-    settle(delivery, { outcome: 'release', delayMs: retryMs })
+    settle(delivery, { outcome: 'release', delayMs: retryMs }, span)
     return null
   }
 

@@ -92,6 +92,8 @@ export interface ConsumeOptions extends ProcessTelemetry {
   readonly deadLetter?: { readonly publisher: DeadLetterPublisher; readonly route?: string }
   /** Without a dead letter: `stop` the subscription at that position (default), or `drop` the message. */
   readonly onExhausted?: 'stop' | 'drop'
+  /** A CLIENT span `ack`, `nack` or `commit` for every settlement. Default false: the outcome stands on the process span. */
+  readonly settleSpans?: boolean
   /** Told of lost and new connections, retries, dead letters and drops, for logs and readiness. */
   readonly onProblem?: (problem: Problem) => void
 }

@@ -1,21 +1,38 @@
+import type { Span } from '@opentelemetry/api'
 import type { Delivery, Settlement, Subscriber } from '../contract.ts'
+import type { EndSettle, Settling } from '../tracing/settle.ts'
 
 export interface Settler {
-  settle(delivery: Delivery, outcome: Settlement): void
+  /** `process` is the span in which the delivery was handled. */
+  settle(delivery: Delivery, outcome: Settlement, process?: Span): void
   /** Resolves when everything settled so far has been handed to the broker. */
   flush(): Promise<void>
 }
 
 /** Gathers what is accepted within one turn of the event loop into one call: no promise and no round a message. */
-export function createSettler(subscriber: Subscriber, onError: (error: Error) => void): Settler {
+export function createSettler(
+  subscriber: Subscriber,
+  onError: (error: Error) => void,
+  startSettle?: (settled: readonly Settling[], outcome: Settlement['outcome']) => EndSettle,
+): Settler {
   let accepted: Delivery[] = []
+  /** Beside `accepted`, only where settlements are traced. */
+  let handled: Settling[] = []
   let scheduled = false
   const pending = new Set<Promise<void>>()
 
-  function send(deliveries: readonly Delivery[], outcome: Settlement): void {
+  function send(deliveries: readonly Delivery[], outcome: Settlement, settled: readonly Settling[]): void {
+    const end = startSettle?.(settled, outcome.outcome)
     const sent: Promise<void> = subscriber
       .settle(deliveries, outcome)
-      .catch((error: unknown) => onError(error instanceof Error ? error : new Error(String(error))))
+      .then(
+        () => end?.(null),
+        (thrown: unknown) => {
+          const error = thrown instanceof Error ? thrown : new Error(String(thrown))
+          end?.(error)
+          onError(error)
+        },
+      )
       .then(() => void pending.delete(sent))
     pending.add(sent)
   }
@@ -23,16 +40,19 @@ export function createSettler(subscriber: Subscriber, onError: (error: Error) =>
   function sendAccepted(): void {
     scheduled = false
     const deliveries = accepted
+    const settled = handled
     accepted = []
-    if (deliveries.length > 0) send(deliveries, { outcome: 'accept' })
+    handled = []
+    if (deliveries.length > 0) send(deliveries, { outcome: 'accept' }, settled)
   }
 
-  function settle(delivery: Delivery, outcome: Settlement): void {
+  function settle(delivery: Delivery, outcome: Settlement, process?: Span): void {
     if (outcome.outcome !== 'accept') {
-      send([delivery], outcome)
+      send([delivery], outcome, [{ delivery, process }])
       return
     }
     accepted.push(delivery)
+    if (startSettle !== undefined) handled.push({ delivery, process })
     if (scheduled) return
     scheduled = true
     setImmediate(sendAccepted)

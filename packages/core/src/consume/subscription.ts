@@ -1,5 +1,6 @@
 import type { Subscriber, Transport } from '../contract.ts'
 import { PermanentError, type StoppedError, UnavailableError } from '../errors.ts'
+import { settleTracer } from '../tracing/settle.ts'
 import { backoffMs } from './backoff.ts'
 import type { Dispatcher } from './dispatcher.ts'
 import type { ConsumeSetting } from './giveup.ts'
@@ -34,7 +35,11 @@ export async function openSubscription(
 ): Promise<Subscription> {
   const reading = new AbortController()
   const handling = new AbortController()
-  const settler = createSettler(subscriber, (error) => options.onProblem?.({ kind: 'settle-failed', error }))
+  const settler = createSettler(
+    subscriber,
+    (error) => options.onProblem?.({ kind: 'settle-failed', error }),
+    options.settleSpans ? settleTracer(transport, subscriber, options.template) : undefined,
+  )
   const connected = Promise.withResolvers<void>()
   const closed = Promise.withResolvers<void>()
   // Whoever does not look at `closed` has asked not to be told; it must not end the process.

@@ -65,8 +65,12 @@ function joined(headers: readonly Header[], wanted: string): string | undefined 
 
 /** Names that carry a hop context: W3C's, and those of the propagators that the application has set. */
 export function isContextHeader(name: string): boolean {
-  const lower = name.toLowerCase()
-  return W3C_HEADERS.includes(lower) || propagation.fields().some((field) => field.toLowerCase() === lower)
+  return isOneOf(propagation.fields(), name.toLowerCase())
+}
+
+/** `fields` are asked for once a message: propagators make them anew at each call. */
+function isOneOf(fields: readonly string[], name: string): boolean {
+  return W3C_HEADERS.includes(name) || fields.some((field) => field.toLowerCase() === name)
 }
 
 /**
@@ -75,7 +79,8 @@ export function isContextHeader(name: string): boolean {
  * a context that the headers already carry stays, so that the chain is not cut by a service without one.
  */
 export function injectContext(context: Context, headers: readonly Header[], propagate: Propagate): Header[] {
-  if (propagate === 'none') return headers.filter(([name]) => !isContextHeader(name))
+  const fields = propagation.fields()
+  if (propagate === 'none') return headers.filter(([name]) => !isOneOf(fields, name.toLowerCase()))
   const carrier: [string, string][] = []
   const sent = propagate === 'trace' ? propagation.deleteBaggage(context) : context
   propagation.inject(sent, carrier, setter)
@@ -87,7 +92,7 @@ export function injectContext(context: Context, headers: readonly Header[], prop
     if (header[0] === 'traceparent') header[1] = withRandomFlag(header[1], context)
   }
   const replaced = (name: string) =>
-    hasTrace ? isContextHeader(name) : written.has(name) || (propagate === 'trace' && name === 'baggage')
+    hasTrace ? isOneOf(fields, name) : written.has(name) || (propagate === 'trace' && name === 'baggage')
   return [...headers.filter(([name]) => !replaced(name.toLowerCase())), ...carrier]
 }
 

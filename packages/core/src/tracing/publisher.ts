@@ -1,6 +1,7 @@
 import { type Context, context as contexts, type Span, trace } from '@opentelemetry/api'
 import type { ContentMode } from '../binding.ts'
 import type { Publisher, PublishResult, Transport } from '../contract.ts'
+import { errorMessage, UnavailableError } from '../errors.ts'
 import type { Message } from '../message.ts'
 import type { CaptureOptions } from './capture.ts'
 import { unixMs } from './clock.ts'
@@ -55,6 +56,16 @@ export function tracePublisher(
   const meter = sendMeter(transport, publisher, template)
   const prepare = outgoing(transport, telemetry)
 
+  /** A driver that breaks its contract and rejects must leave no span open: each message is its own failure. */
+  async function answers(messages: readonly Message[]): Promise<readonly PublishResult[]> {
+    try {
+      return await publisher.publish(messages)
+    } catch (cause) {
+      const error = new UnavailableError(`the driver failed: ${errorMessage(cause)}`, { cause })
+      return messages.map(() => ({ ok: false, error }))
+    }
+  }
+
   async function publishEach(messages: readonly Message[]): Promise<readonly PublishResult[]> {
     const active = contexts.active()
     const sends: Sent[] = []
@@ -67,7 +78,7 @@ export function tracePublisher(
       sends.push({ message, span, context, startMs })
       prepared.push(prepare(message, span, context, startMs))
     }
-    const results = await publisher.publish(prepared)
+    const results = await answers(prepared)
     const endMs = unixMs()
     for (const [index, { message, span, context, startMs }] of sends.entries()) {
       const result = results[index]
@@ -105,7 +116,7 @@ export function tracePublisher(
       }
       return spans.batch({ links, ...place }, active, startMs)
     })
-    const results = await publisher.publish(prepared)
+    const results = await answers(prepared)
     const endMs = unixMs()
     const errors = results.map((result) => (result.ok ? undefined : result.error))
     for (const [index, { message, context }] of created.entries()) {

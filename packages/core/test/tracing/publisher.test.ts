@@ -146,6 +146,26 @@ describe('several messages in one call', () => {
       assert.equal(send?.attributes['error.type'], 'TL_UNAVAILABLE')
     }))
 
+  test('leave no span open when the driver breaks', () =>
+    withSpans(async (spans) => {
+      const memory = memoryTransport()
+      await using broker = createBroker({
+        ...memory,
+        publisher: (options: { destination: string }) => ({
+          ...memory.publisher(options),
+          publish: () => Promise.reject(new TypeError('broken')),
+        }),
+      })
+      const publisher = broker.publisher({ destination: 'readings' })
+      await assert.rejects(publisher.publish(event('1')), { code: 'TL_UNAVAILABLE' })
+      const results = await publisher.publishAll([event('1'), event('2')])
+      assert.ok(results.every(({ ok }) => !ok))
+      assert.deepEqual(
+        spans.named('send readings').map(({ status }) => status.message),
+        ['the driver failed: broken', '2 of 2 messages: the driver failed: broken'],
+      )
+    }))
+
   test('that are none or one make no batch', () =>
     withSpans(async (spans) => {
       await using broker = createBroker(memoryTransport())

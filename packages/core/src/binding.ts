@@ -40,6 +40,11 @@ export interface BindingRules {
   decodeValue(text: string, attribute: string): string
   /** Whether no data is no body (Kafka's null value), or an empty one. */
   readonly absentBody: null | Uint8Array
+  /**
+   * Whether a structured event is also recognised under another content type than JSON: that of its data, where senders
+   * of this transport are known to write it. Default false: over HTTP it would take posts that any web page can make.
+   */
+  readonly anyTypeMayBeStructured?: boolean
   /** Forces structured mode for events that this transport's binary mode cannot tell apart (MQTT 5). */
   mustBeStructured?(event: CloudEvent): boolean
 }
@@ -95,6 +100,12 @@ export function createBinding(rules: BindingRules): Binding {
     )
   }
 
+  function looksStructured(message: Message): message is Message & { readonly body: Uint8Array } {
+    const { contentType } = message
+    const mayBe = contentType === undefined || rules.anyTypeMayBeStructured || isJsonType(contentType)
+    return mayBe && hasStructuredBody(message)
+  }
+
   /** Null when no header at all is an attribute. */
   function binaryAttributes(headers: readonly Header[]): Record<string, unknown> | null {
     let attributes: Record<string, unknown> | null = null
@@ -139,9 +150,8 @@ function needsJsonType(data: unknown): boolean {
 const BRACE = 0x7b
 
 /** A JSON object with a `specversion` member. The bytes are searched before anything is parsed: most messages have neither. */
-function looksStructured(message: Message): message is Message & { readonly body: Uint8Array } {
-  const { body, contentType } = message
-  if (body === null || (contentType !== undefined && !isJsonType(contentType))) return false
+function hasStructuredBody({ body }: Message): boolean {
+  if (body === null) return false
   const view = Buffer.from(body.buffer, body.byteOffset, body.byteLength)
   let start = 0
   while (start < view.length && (view[start] ?? 0) <= 0x20) start++

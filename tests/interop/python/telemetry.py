@@ -1,0 +1,17 @@
+"""OpenTelemetry as any Python service sets it up. Where spans go and the service's name come from the environment."""
+
+from opentelemetry import trace
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+_provider = TracerProvider()
+_provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+trace.set_tracer_provider(_provider)
+
+tracer = trace.get_tracer("interop")
+
+
+def shutdown() -> None:
+    """Sends the spans that are left."""
+    _provider.shutdown()

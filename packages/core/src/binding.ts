@@ -49,11 +49,14 @@ export interface BindingRules {
   mustBeStructured?(event: CloudEvent): boolean
 }
 
+/** What every event format's media type begins with, batches included. */
+const EVENT_TYPES = 'application/cloudevents'
+
 /** A binding from its rules. Modes and their order of precedence are those of every binding's §3 (structured by content type first). */
 export function createBinding(rules: BindingRules): Binding {
   function encode(event: CloudEvent, { mode, key = keyOf(event) }: EncodeOptions): Message {
     const keyed = key === undefined ? {} : { key }
-    if (mode === 'structured' || rules.mustBeStructured?.(event)) {
+    if (mode === 'structured' || carriesEvents(event) || rules.mustBeStructured?.(event)) {
       return { body: encodeJsonEvent(event), headers: [], contentType: STRUCTURED_JSON_UTF8, event, ...keyed }
     }
     validateEvent(event)
@@ -69,7 +72,7 @@ export function createBinding(rules: BindingRules): Binding {
 
   function decode(message: Message): CloudEvent {
     const mediaType = message.contentType === undefined ? undefined : mediaTypeOf(message.contentType)
-    if (mediaType?.startsWith('application/cloudevents')) {
+    if (mediaType?.startsWith(EVENT_TYPES)) {
       if (mediaType === STRUCTURED_JSON) return decodeJsonEvent(message.body ?? new Uint8Array())
       throw new UnsupportedContentTypeError(message.contentType ?? '', STRUCTURED_JSON)
     }
@@ -127,10 +130,7 @@ export function createBinding(rules: BindingRules): Binding {
   }
 
   function isEvent(message: Message): boolean {
-    if (
-      message.contentType !== undefined &&
-      mediaTypeOf(message.contentType).startsWith('application/cloudevents')
-    )
+    if (message.contentType !== undefined && mediaTypeOf(message.contentType).startsWith(EVENT_TYPES))
       return true
     const marker = rules.headerName('specversion').toLowerCase()
     return message.headers.some(([name]) => name.toLowerCase() === marker) || looksStructured(message)
@@ -141,6 +141,11 @@ export function createBinding(rules: BindingRules): Binding {
 
 function keyOf(event: CloudEvent): string | undefined {
   return typeof event.partitionkey === 'string' ? event.partitionkey : undefined
+}
+
+/** Events as data: in binary mode their type would be the message's, which then is taken for the inner event (§3 of every binding). */
+function carriesEvents({ datacontenttype }: CloudEvent): boolean {
+  return typeof datacontenttype === 'string' && mediaTypeOf(datacontenttype).startsWith(EVENT_TYPES)
 }
 
 function needsJsonType(data: unknown): boolean {

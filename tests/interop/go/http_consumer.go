@@ -49,7 +49,7 @@ func consumeHTTP(ctx context.Context, args []string) error {
 
 func receiveHTTP(request *http.Request) error {
 	ctx := otel.GetTextMapPropagator().Extract(request.Context(), propagation.HeaderCarrier(request.Header))
-	_, span := tracer.Start(ctx, "receive", trace.WithSpanKind(trace.SpanKindConsumer))
+	ctx, span := tracer.Start(ctx, "receive", trace.WithSpanKind(trace.SpanKindConsumer))
 	defer span.End()
 	mode := "structured"
 	if request.Header.Get("ce-specversion") != "" {
@@ -62,7 +62,7 @@ func receiveHTTP(request *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return printReceived(mode, *event, request.Header.Values("traceparent"), span)
+	return printReceived(ctx, mode, *event, request.Header.Values("traceparent"))
 }
 
 // decodeAttributes does what the HTTP binding asks for in 3.1.3.2 and this SDK leaves to its user.

@@ -7,7 +7,6 @@ import (
 
 	"github.com/cloudevents/sdk-go/v2/binding"
 	cehttp "github.com/cloudevents/sdk-go/v2/protocol/http"
-	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
 )
@@ -24,7 +23,9 @@ func produceHTTP(ctx context.Context, args []string) error {
 		if err := cehttp.WriteRequest(post.Context(), binding.ToMessage(&next.Event), post); err != nil {
 			return err
 		}
-		otel.GetTextMapPropagator().Inject(ctx, propagation.HeaderCarrier(post.Header))
+		if err := inject(ctx, propagation.HeaderCarrier(post.Header)); err != nil {
+			return err
+		}
 		response, err := http.DefaultClient.Do(post)
 		if err != nil {
 			return err

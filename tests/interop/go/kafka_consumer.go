@@ -43,7 +43,7 @@ func consumeKafka(ctx context.Context, args []string) error {
 func receiveKafka(ctx context.Context, message kafka.Message) error {
 	carrier := headerCarrier{&message.Headers}
 	ctx = otel.GetTextMapPropagator().Extract(ctx, carrier)
-	_, span := tracer.Start(ctx, "consume", trace.WithSpanKind(trace.SpanKindConsumer))
+	ctx, span := tracer.Start(ctx, "consume", trace.WithSpanKind(trace.SpanKindConsumer))
 	defer span.End()
 	mode, decode := "binary", decodeBinary
 	if strings.HasPrefix(carrier.Get("content-type"), event.ApplicationCloudEventsJSON) {
@@ -53,7 +53,7 @@ func receiveKafka(ctx context.Context, message kafka.Message) error {
 	if err != nil {
 		return err
 	}
-	return printReceived(mode, e, carrier.values("traceparent"), span)
+	return printReceived(ctx, mode, e, carrier.values("traceparent"))
 }
 
 func decodeStructured(message kafka.Message) (e event.Event, err error) {

@@ -8,7 +8,6 @@ import (
 	"github.com/cloudevents/sdk-go/v2/event"
 	"github.com/cloudevents/sdk-go/v2/types"
 	"github.com/segmentio/kafka-go"
-	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/trace"
 )
 
@@ -26,7 +25,9 @@ func produceKafka(ctx context.Context, args []string) error {
 		if err != nil {
 			return err
 		}
-		otel.GetTextMapPropagator().Inject(ctx, headerCarrier{&message.Headers})
+		if err := inject(ctx, headerCarrier{&message.Headers}); err != nil {
+			return err
+		}
 		if err := writer.WriteMessages(ctx, message); err != nil {
 			return err
 		}

@@ -2,11 +2,13 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"os"
 	"strings"
 
 	"github.com/cloudevents/sdk-go/v2/event"
+	"go.opentelemetry.io/otel/baggage"
 	"go.opentelemetry.io/otel/trace"
 )
 
@@ -28,10 +30,11 @@ type sent struct {
 
 // received is a line on stdout; Traceparents has every one of the message, to see that it is one.
 type received struct {
-	Mode         string      `json:"mode"`
-	Event        event.Event `json:"event"`
-	Traceparents []string    `json:"traceparents"`
-	Span         ids         `json:"span"`
+	Mode         string            `json:"mode"`
+	Event        event.Event       `json:"event"`
+	Traceparents []string          `json:"traceparents"`
+	Baggage      map[string]string `json:"baggage"`
+	Span         ids               `json:"span"`
 }
 
 type ready struct {
@@ -58,11 +61,16 @@ func printLine(line any) error {
 	return json.NewEncoder(os.Stdout).Encode(line)
 }
 
-func printReceived(mode string, e event.Event, traceparents []string, span trace.Span) error {
+// printReceived takes the span and the baggage that arrived from the context.
+func printReceived(ctx context.Context, mode string, e event.Event, traceparents []string) error {
 	// JSON has no place for bytes, and a received event does not say that it has some.
 	contentType := e.DataContentType()
 	e.DataBase64 = !strings.Contains(contentType, "json") && !strings.HasPrefix(contentType, "text/")
-	return printLine(received{mode, e, traceparents, idsOf(span)})
+	arrived := map[string]string{}
+	for _, member := range baggage.FromContext(ctx).Members() {
+		arrived[member.Key()] = member.Value()
+	}
+	return printLine(received{mode, e, traceparents, arrived, idsOf(trace.SpanFromContext(ctx))})
 }
 
 func idsOf(span trace.Span) ids {

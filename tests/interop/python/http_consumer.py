@@ -15,7 +15,8 @@ from telemetry import shutdown, tracer
 class Receiver(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         headers = {name.lower(): value for name, value in self.headers.items()}
-        with tracer.start_as_current_span("receive", context=extract(headers), kind=SpanKind.CONSUMER) as span:
+        arrived = extract(headers)
+        with tracer.start_as_current_span("receive", arrived, SpanKind.CONSUMER) as span:
             content_type = headers.get("content-type")
             body = self.rfile.read(int(headers["content-length"]))
             if "ce-specversion" in headers:
@@ -25,7 +26,7 @@ class Receiver(BaseHTTPRequestHandler):
             else:
                 mode, unmarshal = "structured", None
             event = from_http(headers, body, unmarshal)
-            print_received(mode, event, self.headers.get_all("traceparent", []), span)
+            print_received(mode, event, self.headers.get_all("traceparent", []), arrived, span)
         self.send_response(204)
         self.end_headers()
         self.server.received += 1

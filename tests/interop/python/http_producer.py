@@ -4,11 +4,10 @@ import sys
 
 import requests
 from cloudevents.http import to_binary, to_structured
-from opentelemetry.propagate import inject
 from opentelemetry.trace import SpanKind
 
 from lines import body_of, events_to_send, print_sent
-from telemetry import shutdown, tracer
+from telemetry import inject_context, shutdown, tracer
 
 
 def main(url: str) -> None:
@@ -18,7 +17,7 @@ def main(url: str) -> None:
                 headers, body = to_binary(event, lambda data: body_of(data) or b"")
             else:
                 headers, body = to_structured(event)
-            inject(headers)
+            inject_context(headers)
             requests.post(url, data=body, headers=headers, timeout=30).raise_for_status()
             print_sent(event, span)
 

@@ -35,7 +35,8 @@ def receive(message: Message) -> None:
     # As services in the field do it: every header decoded, names matched exactly.
     headers = message.headers() or []
     carrier = {name: value.decode() for name, value in headers}
-    with tracer.start_as_current_span("consume", context=extract(carrier), kind=SpanKind.CONSUMER) as span:
+    arrived = extract(carrier)
+    with tracer.start_as_current_span("consume", arrived, SpanKind.CONSUMER) as span:
         content_type = carrier.get("content-type")
         if content_type is not None and content_type.startswith("application/cloudevents"):
             # Not the SDK's from_structured for Kafka, which takes every header for an attribute.
@@ -43,7 +44,8 @@ def receive(message: Message) -> None:
         else:
             known = KafkaMessage(dict(headers), message.key(), message.value())
             mode, event = "binary", from_binary(known, data_unmarshaller=lambda body: data_of(body, content_type))
-        print_received(mode, event, [value.decode() for name, value in headers if name == "traceparent"], span)
+        traceparents = [value.decode() for name, value in headers if name == "traceparent"]
+        print_received(mode, event, traceparents, arrived, span)
 
 
 main(*sys.argv[1:])

@@ -4,11 +4,10 @@ import sys
 
 from cloudevents.kafka import to_binary, to_structured
 from confluent_kafka import Producer
-from opentelemetry.propagate import inject
 from opentelemetry.trace import SpanKind
 
 from lines import body_of, events_to_send, print_sent
-from telemetry import shutdown, tracer
+from telemetry import inject_context, shutdown, tracer
 
 
 def main(brokers: str, topic: str) -> None:
@@ -22,7 +21,7 @@ def main(brokers: str, topic: str) -> None:
             else:
                 message = to_structured(event)
             context: dict = {}
-            inject(context)
+            inject_context(context)
             headers = {**message.headers, **context}
             producer.produce(topic, message.value, message.key, headers=headers, on_delivery=check)
             producer.flush()

@@ -6,6 +6,8 @@ from typing import Any, Iterator, List, Optional, Tuple
 
 from cloudevents.conversion import to_json
 from cloudevents.http import CloudEvent, from_json
+from opentelemetry import baggage
+from opentelemetry.context import Context
 from opentelemetry.trace import Span
 
 
@@ -24,10 +26,16 @@ def print_sent(event: CloudEvent, span: Span) -> None:
     _print({"id": event["id"], "span": _ids(span)})
 
 
-def print_received(mode: str, event: CloudEvent, traceparents: List[str], span: Span) -> None:
-    """`traceparents`: every one that the message has, to see that it is one."""
+def print_received(mode: str, event: CloudEvent, traceparents: List[str], arrived: Context, span: Span) -> None:
+    """`traceparents`: every one that the message has, to see that it is one; `arrived`: the context extracted from it."""
     _print(
-        {"mode": mode, "event": json.loads(to_json(event)), "traceparents": traceparents, "span": _ids(span)}
+        {
+            "mode": mode,
+            "event": json.loads(to_json(event)),
+            "traceparents": traceparents,
+            "baggage": dict(baggage.get_all(arrived)),
+            "span": _ids(span),
+        }
     )
 
 

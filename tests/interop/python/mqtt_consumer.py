@@ -12,7 +12,7 @@ from lines import data_of, print_ready, print_received
 from mqtt_client import connect
 from telemetry import shutdown, tracer
 
-# Attributes of CloudEvents and of nobody else: what is left over is trace context and headers.
+# User properties of a valid attribute's name that are none.
 CONTEXT = ("traceparent", "tracestate", "baggage")
 
 
@@ -32,12 +32,13 @@ def main(url: str, topic: str, count: str) -> None:
 def receive(message: MQTTMessage) -> None:
     pairs = getattr(message.properties, "UserProperty", [])
     content_type = getattr(message.properties, "ContentType", None)
-    with tracer.start_as_current_span("receive", context=extract(dict(pairs)), kind=SpanKind.CONSUMER) as span:
+    arrived = extract(dict(pairs))
+    with tracer.start_as_current_span("receive", arrived, SpanKind.CONSUMER) as span:
         if content_type is not None and content_type.startswith("application/cloudevents"):
             mode, event = "structured", from_json(message.payload)
         else:
             mode, event = "binary", decode(pairs, content_type, message.payload)
-        print_received(mode, event, [value for name, value in pairs if name == "traceparent"], span)
+        print_received(mode, event, [value for name, value in pairs if name == "traceparent"], arrived, span)
 
 
 def decode(pairs: list, content_type: object, payload: bytes) -> CloudEvent:

@@ -3,14 +3,13 @@
 import sys
 
 from cloudevents.http import CloudEvent, to_structured
-from opentelemetry.propagate import inject
 from opentelemetry.trace import SpanKind
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from lines import body_of, events_to_send, print_sent
 from mqtt_client import connect
-from telemetry import shutdown, tracer
+from telemetry import inject_context, shutdown, tracer
 
 
 def main(url: str, topic: str) -> None:
@@ -20,7 +19,7 @@ def main(url: str, topic: str) -> None:
         with tracer.start_as_current_span("publish", kind=SpanKind.PRODUCER) as span:
             properties, body = encode(mode, event)
             context: dict = {}
-            inject(context)
+            inject_context(context)
             properties.UserProperty = list(context.items())
             client.publish(topic, body, qos=1, properties=properties).wait_for_publish(30)
             print_sent(event, span)

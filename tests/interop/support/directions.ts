@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { context, trace } from '@opentelemetry/api'
+import { context, propagation, trace } from '@opentelemetry/api'
 import {
   type CloudEvent,
   type ContentMode,
@@ -34,8 +34,17 @@ const receivedLine = z.object({
   mode: z.enum(['binary', 'structured']),
   event: z.unknown(),
   traceparents: z.array(z.string()),
+  baggage: z.record(z.string(), z.string()),
   span: ids,
 })
+/** What our handler got. */
+interface Arrival {
+  readonly event: CloudEvent
+  readonly message: Message
+  readonly tenant: string | undefined
+  readonly spanId: string
+}
+
 export type Ready = z.infer<typeof readyLine>
 
 const MODES = ['binary', 'structured'] as const
@@ -70,9 +79,10 @@ export function testDirections(
   }
 
   test(`events that ${name} produces come to ours equal, in the same trace`, async () => {
-    const handled: { readonly event: CloudEvent; readonly message: Message; readonly spanId: string }[] = []
+    const handled: Arrival[] = []
     await using subscribed = await wire.subscribe((event, { message, span }) => {
-      handled.push({ event, message, spanId: span.spanContext().spanId })
+      const tenant = propagation.getActiveBaggage()?.getEntry('tenant')?.value
+      handled.push({ event, message, tenant, spanId: span.spanContext().spanId })
     })
     const input = sendings.map(({ mode, event }) => ({
       mode,
@@ -105,6 +115,7 @@ export function testDirections(
       assert.equal(process.spanContext().traceId, send.traceId)
       assert.equal(process.parentSpanContext?.spanId, send.spanId)
       assert.equal(process.attributes['throughline.missing_context'], undefined)
+      assert.equal(arrived.tenant, 'blue')
     }
   })
 
@@ -119,7 +130,9 @@ export function testDirections(
     const traceIds = new Map<string, string>()
     for (const { mode, event } of sendings) {
       const root = trace.getTracer('test').startSpan(`publish ${event.id}`)
-      await context.with(trace.setSpan(context.active(), root), () => publisher.publish(event, { mode }))
+      const baggage = propagation.createBaggage({ tenant: { value: 'blue' } })
+      const active = propagation.setBaggage(trace.setSpan(context.active(), root), baggage)
+      await context.with(active, () => publisher.publish(event, { mode }))
       root.end()
       traceIds.set(event.id, root.spanContext().traceId)
     }
@@ -138,6 +151,7 @@ export function testDirections(
       assert.equal(span.kind, 'CONSUMER')
       assert.equal(span.traceId, traceIds.get(event.id))
       assert.deepEqual(arrived.traceparents, [`00-${span.traceId}-${span.parentSpanId}-01`])
+      assert.deepEqual(arrived.baggage, { tenant: 'blue' })
       const send = spans.finished().find((each) => each.spanContext().spanId === span.parentSpanId)
       assert.equal(send?.attributes['cloudevents.event_id'], event.id)
       assert.equal(send.spanContext().traceId, span.traceId)

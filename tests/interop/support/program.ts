@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
+import { endingWithUs } from '../../../scripts/bootstrap/command.mjs'
 import { interopGo, interopPython } from '../../../scripts/bootstrap/foreign.mjs'
 import { repository } from '../../../scripts/bootstrap/paths.mjs'
 
@@ -25,10 +26,12 @@ export interface Program extends AsyncDisposable {
 
 /** Starts a stranger's program; `input` is its stdin, `otlpUrl` where its OpenTelemetry exports to. */
 export function startProgram(
-  [command, ...before]: readonly [string, ...string[]],
+  line: readonly [string, ...string[]],
   args: readonly string[],
   { input = '', otlpUrl }: { readonly input?: string; readonly otlpUrl: string },
 ): Program {
+  // A consumer that waits for what never comes is to end with a test that ran out of time.
+  const [command, ...before] = endingWithUs('KILL', line)
   const child = spawn(command, [...before, ...args], {
     stdio: 'pipe',
     env: {

@@ -1,11 +1,12 @@
 import { chromium, clients } from './bootstrap/clients.mjs'
+import { go, python, withoutInterop } from './bootstrap/foreign.mjs'
 import { java, maven } from './bootstrap/java.mjs'
 import { kafka } from './bootstrap/kafka.mjs'
 import { mosquitto } from './bootstrap/mosquitto.mjs'
 import { packages } from './bootstrap/packages.mjs'
 import { provide } from './bootstrap/setup.mjs'
 
-const things = { packages, java, maven, kafka, mosquitto, clients, chromium }
+const things = { packages, java, maven, kafka, mosquitto, clients, chromium, python, go }
 
 /** Brokers that the environment names need not be installed. */
 const brokers = () => [
@@ -24,7 +25,10 @@ export function needsOf(task, args) {
   const withBrokers = ['packages', ...brokers()]
   if (task === 'demo' || task === 'bench') return withBrokers
   if (task === 'screenshot') return [...withBrokers, 'chromium']
-  if (task === 'test' && !args.includes('--quick')) return [...withBrokers, 'clients', 'chromium']
+  if (task === 'test' && !args.includes('--quick')) {
+    const foreign = withoutInterop() ? [] : ['python', 'go']
+    return [...withBrokers, 'clients', 'chromium', ...foreign]
+  }
   if (task === 'brokers' && ['start', 'restart', 'run'].some((command) => args.includes(command))) {
     return ['packages', 'java', 'kafka', 'mosquitto']
   }

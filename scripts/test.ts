@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util'
 import { findChromium } from './bootstrap/clients.mjs'
+import { withoutInterop } from './bootstrap/foreign.mjs'
 import { repository } from './bootstrap/paths.mjs'
 import { type Brokers, runFolder, startBrokers } from './brokers/set.ts'
 import { stateFile } from './brokers/state.ts'
@@ -48,7 +49,8 @@ async function main(): Promise<number> {
   if (results.length === 0)
     results.push(failure('tests', `no test file has ${parts.join(' or ')} in its path`))
   console.log(`\nall in ${((performance.now() - startedAt) / 1000).toFixed(1)} s`)
-  console.log(summary(results))
+  const leftOut = withoutInterop() && !values.quick ? ['interop: THROUGHLINE_SKIP_INTEROP=1'] : []
+  console.log(summary(results, leftOut))
   return results.every(isGreen) && !interrupted.signal.aborted ? 0 : 1
 }
 
@@ -65,6 +67,7 @@ function wanted(): { suite: Suite; files: string[] }[] {
   const chosen = all.filter((file) => parts.length === 0 || parts.some((part) => file.includes(part)))
   return suites
     .filter((suite) => !values.quick || suite.name === 'unit')
+    .filter((suite) => suite.name !== 'interop' || !withoutInterop())
     .map((suite) => ({ suite, files: suite.files(chosen) }))
     .filter(({ files }) => parts.length === 0 || files.length > 0)
 }

@@ -86,8 +86,11 @@ async function printed(report: AsyncIterable<unknown>): Promise<void> {
 export const isGreen = (result: SuiteResult): boolean =>
   result.failed === 0 && result.skipped === 0 && result.reason === undefined
 
-/** The results as a table and, alone on the last line, the sums: what CI reads. */
-export function summary(results: readonly SuiteResult[]): string {
+/**
+ * The results as a table and, alone on the last line, the sums: what CI reads. `leftOut`: suites that were not to be run,
+ * each with its reason.
+ */
+export function summary(results: readonly SuiteResult[], leftOut: readonly string[] = []): string {
   const row = (cells: readonly string[]) =>
     `${cells[0]?.padEnd(14)}${cells
       .slice(1, 6)
@@ -108,5 +111,6 @@ export function summary(results: readonly SuiteResult[]): string {
           `not run: ${absent} tests or groups of tests that ${ABSENT.replace('needs', 'need')}, which is not here`,
           '',
         ]
-  return ['', header, ...lines, '', ...notRun, `${passed} passed, ${failed} failed`].join('\n')
+  const without = leftOut.length === 0 ? [] : [`left out: ${leftOut.join(', ')}`, '']
+  return ['', header, ...lines, '', ...notRun, ...without, `${passed} passed, ${failed} failed`].join('\n')
 }

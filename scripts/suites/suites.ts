@@ -38,7 +38,13 @@ export const suites: readonly Suite[] = [
     name: 'integration',
     brokers: true,
     limitMinutes: 10,
-    files: (all) => all.filter((file) => inside(file, 'tests')),
+    files: (all) => all.filter((file) => inside(file, 'tests') && !inside(file, 'tests/interop')),
+  },
+  {
+    name: 'interop',
+    brokers: true,
+    limitMinutes: 5,
+    files: (all) => all.filter((file) => inside(file, 'tests/interop')),
   },
   {
     name: 'docs',

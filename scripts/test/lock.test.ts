@@ -31,6 +31,27 @@ test('the lock file names no registry', () => {
   assert.deepEqual(registries, [])
 })
 
+test('what the interop programs take from PyPI is pinned by version and hash, and names no registry', () => {
+  const text = readFileSync(join(repository, 'tests/interop/python/requirements.txt'), 'utf8')
+  const requirements = text.replaceAll('\\\n', ' ').trim().split('\n')
+  assert.ok(requirements.length > 10)
+  for (const line of requirements) assert.match(line, /^[\w-]+==[\w.]+ ( *--hash=sha256:[0-9a-f]{64})+$/)
+})
+
+test('what they take from Go modules has a sum for each, and no place of its own', () => {
+  const read = (file: string) => readFileSync(join(repository, 'tests/interop/go', file), 'utf8')
+  const required = [...read('go.mod').matchAll(/^\t(\S+) (v\S+)/gm)].map(
+    ([, path, version]) => `${path} ${version}`,
+  )
+  assert.ok(required.length > 5)
+  const sums = read('go.sum')
+  assert.deepEqual(
+    required.filter((module) => !sums.includes(`${module} h1:`) && !sums.includes(`${module}/go.mod h1:`)),
+    [],
+  )
+  assert.doesNotMatch(read('go.mod'), /^replace|=>/m)
+})
+
 /** Looks a package up as Node does: beside the one that needs it, then in each folder above. */
 function isLocked(path: string, name: string): boolean {
   const folders = path

@@ -26,6 +26,7 @@ test('the kinds of tests go to their suites', () => {
   assert.equal(suiteOf('packages/explorer-ui/test/page.browser.test.ts'), 'browser')
   assert.equal(suiteOf('tests/pipeline.test.ts'), 'integration')
   assert.equal(suiteOf('tests/pipeline.brokers.test.ts'), 'integration')
+  assert.equal(suiteOf('tests/interop/kafka.test.ts'), 'interop')
   assert.equal(suiteOf('docs/guide.test.ts'), 'docs')
 })
 
@@ -75,6 +76,12 @@ test('what needs data that are not here is no failure, and the summary says how 
     summary([result]),
     /^not run: 2 tests or groups of tests that need \.\.\/shared, which is not here$/m,
   )
+})
+
+test('a suite that was left out is named beside the sums', () => {
+  const lines = summary([green], ['interop: THROUGHLINE_SKIP_INTEROP=1']).split('\n')
+  assert.equal(lines.at(-3), 'left out: interop: THROUGHLINE_SKIP_INTEROP=1')
+  assert.equal(lines.at(-1), '3 passed, 0 failed')
 })
 
 test('passed, failed and skipped tests are counted apart', async () => {

@@ -40,15 +40,23 @@ export interface BindingRules {
   decodeValue(text: string, attribute: string): string
   /** Whether no data is no body (Kafka's null value), or an empty one. */
   readonly absentBody: null | Uint8Array
+  /**
+   * Whether a structured event is also recognised under another content type than JSON: that of its data, where senders
+   * of this transport are known to write it. Default false: over HTTP it would take posts that any web page can make.
+   */
+  readonly anyTypeMayBeStructured?: boolean
   /** Forces structured mode for events that this transport's binary mode cannot tell apart (MQTT 5). */
   mustBeStructured?(event: CloudEvent): boolean
 }
+
+/** What every event format's media type begins with, batches included. */
+const EVENT_TYPES = 'application/cloudevents'
 
 /** A binding from its rules. Modes and their order of precedence are those of every binding's §3 (structured by content type first). */
 export function createBinding(rules: BindingRules): Binding {
   function encode(event: CloudEvent, { mode, key = keyOf(event) }: EncodeOptions): Message {
     const keyed = key === undefined ? {} : { key }
-    if (mode === 'structured' || rules.mustBeStructured?.(event)) {
+    if (mode === 'structured' || carriesEvents(event) || rules.mustBeStructured?.(event)) {
       return { body: encodeJsonEvent(event), headers: [], contentType: STRUCTURED_JSON_UTF8, event, ...keyed }
     }
     validateEvent(event)
@@ -64,7 +72,7 @@ export function createBinding(rules: BindingRules): Binding {
 
   function decode(message: Message): CloudEvent {
     const mediaType = message.contentType === undefined ? undefined : mediaTypeOf(message.contentType)
-    if (mediaType?.startsWith('application/cloudevents')) {
+    if (mediaType?.startsWith(EVENT_TYPES)) {
       if (mediaType === STRUCTURED_JSON) return decodeJsonEvent(message.body ?? new Uint8Array())
       throw new UnsupportedContentTypeError(message.contentType ?? '', STRUCTURED_JSON)
     }
@@ -95,6 +103,12 @@ export function createBinding(rules: BindingRules): Binding {
     )
   }
 
+  function looksStructured(message: Message): message is Message & { readonly body: Uint8Array } {
+    const { contentType } = message
+    const mayBe = contentType === undefined || rules.anyTypeMayBeStructured || isJsonType(contentType)
+    return mayBe && hasStructuredBody(message)
+  }
+
   /** Null when no header at all is an attribute. */
   function binaryAttributes(headers: readonly Header[]): Record<string, unknown> | null {
     let attributes: Record<string, unknown> | null = null
@@ -116,10 +130,7 @@ export function createBinding(rules: BindingRules): Binding {
   }
 
   function isEvent(message: Message): boolean {
-    if (
-      message.contentType !== undefined &&
-      mediaTypeOf(message.contentType).startsWith('application/cloudevents')
-    )
+    if (message.contentType !== undefined && mediaTypeOf(message.contentType).startsWith(EVENT_TYPES))
       return true
     const marker = rules.headerName('specversion').toLowerCase()
     return message.headers.some(([name]) => name.toLowerCase() === marker) || looksStructured(message)
@@ -132,6 +143,11 @@ function keyOf(event: CloudEvent): string | undefined {
   return typeof event.partitionkey === 'string' ? event.partitionkey : undefined
 }
 
+/** Events as data: in binary mode their type would be the message's, which then is taken for the inner event (§3 of every binding). */
+function carriesEvents({ datacontenttype }: CloudEvent): boolean {
+  return typeof datacontenttype === 'string' && mediaTypeOf(datacontenttype).startsWith(EVENT_TYPES)
+}
+
 function needsJsonType(data: unknown): boolean {
   return data !== undefined && !(data instanceof Uint8Array)
 }
@@ -139,9 +155,8 @@ function needsJsonType(data: unknown): boolean {
 const BRACE = 0x7b
 
 /** A JSON object with a `specversion` member. The bytes are searched before anything is parsed: most messages have neither. */
-function looksStructured(message: Message): message is Message & { readonly body: Uint8Array } {
-  const { body, contentType } = message
-  if (body === null || (contentType !== undefined && !isJsonType(contentType))) return false
+function hasStructuredBody({ body }: Message): boolean {
+  if (body === null) return false
   const view = Buffer.from(body.buffer, body.byteOffset, body.byteLength)
   let start = 0
   while (start < view.length && (view[start] ?? 0) <= 0x20) start++

@@ -40,14 +40,14 @@ const ATTRIBUTE_NAME = /^[a-z0-9]+$/
 // RFC 3339 date-time; ranges are checked apart, a leap second is legal.
 const TIMESTAMP = /^(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(\.\d+)?([Zz]|[+-](\d\d):(\d\d))$/
 // RFC 2046 media type: type/subtype, optional parameters.
-const MEDIA_TYPE = /^[\w!#$&^.+-]+\/[\w!#$&^.+*-]+\s*(;.*)?$/s
+const MEDIA_TYPE = /^[\w!#$\&^.+\-]+\/[\w!#$\&^.+*\-]+ *(;[^\p{Cc}\p{Cs}\p{Noncharacter_Code_Point}]*)?$/v
 // RFC 3986: any URI-reference is made of these characters; a URI begins with a scheme.
-const URI_CHARACTERS = /^(?:[\w.~:/?#[\]@!$&'()*+,;=-]|%[0-9A-Fa-f]{2}|[\u{a0}-\u{10ffff}])+$/u
+const URI_CHARACTERS =
+  /^(?:[\w.~:\/?#\[\]@!$\&'\(\)*+,;=\-]|%[0-9A-Fa-f]{2}|[[\u{a0}-\u{10ffff}]--[\p{Cs}\p{Noncharacter_Code_Point}]])+$/v
 const SCHEME = /^[A-Za-z][A-Za-z0-9+.-]*:/
 const INT32 = 2 ** 31
 // CloudEvents 1.0.2 §2.4 String: control characters, surrogates and noncharacters are disallowed.
-// biome-ignore lint/suspicious/noControlCharactersInRegex: the specification forbids exactly these
-const DISALLOWED = /[\u0000-\u001f\u007f-\u009f\ufdd0-\ufdef\ufffe\uffff]|\p{Cs}/u
+const DISALLOWED = /[\p{Cc}\p{Cs}\p{Noncharacter_Code_Point}]/u
 
 /** A new, valid event. Fills in `id` (a random UUID) and `specversion`. Throws InvalidEventError. */
 export function createEvent<Data>(input: EventInput<Data>): CloudEvent<Data> {

@@ -100,6 +100,18 @@ describe('structured mode', () => {
     assert.deepEqual(JSON.parse(new TextDecoder().decode(message.body ?? undefined)), event)
   })
 
+  test('is taken for an event whose data is an event, as that would be the message in binary mode', () => {
+    for (const datacontenttype of [
+      'application/cloudevents+json',
+      'Application/CloudEvents-batch+json; a=b',
+    ]) {
+      const outer: CloudEvent = { ...event, datacontenttype, data: { ...event, id: 'inner' } }
+      const message = binding.encode(outer, { mode: 'binary' })
+      assert.equal(message.contentType, 'application/cloudevents+json; charset=utf-8')
+      assert.deepEqual(binding.decode(message), outer)
+    }
+  })
+
   test('keeps numbers numbers, and integers beyond 2^53 exact', () => {
     const body = text(
       '{"specversion":"1.0","id":"1","source":"/","type":"t","n":5,"data":{"big":9007199254740993}}',

@@ -61,6 +61,17 @@ describe('validation names the attribute and the section', () => {
     ['a control character', { subject: 'a\u0000b' }, 'subject'],
     ['half of a surrogate pair', { subject: 'a\ud800b' }, 'subject'],
     ['a noncharacter', { tenant: 'a\uffff' }, 'tenant'],
+    ['a noncharacter of another plane', { id: 'a\u{1fffe}' }, 'id'],
+    ['half of a surrogate pair in a source', { source: '/\ud800' }, 'source'],
+    ['a noncharacter in a source', { source: '/\ufffe' }, 'source'],
+    ['half of a surrogate pair in a dataschema', { dataschema: 'a:\udc00' }, 'dataschema'],
+    ['a line break in a content type', { datacontenttype: 'text/plain;a=\n' }, 'datacontenttype'],
+    ['a line break before its parameters', { datacontenttype: 'text/plain\n;a=b' }, 'datacontenttype'],
+    [
+      'half of a surrogate pair in a content type',
+      { datacontenttype: 'text/plain;\ud800' },
+      'datacontenttype',
+    ],
   ]
   for (const [why, attributes, name] of refused) {
     test(`${why} is refused`, () => assert.equal(faultOf({ ...valid, ...attributes }).split(' ')[0], name))
@@ -72,6 +83,7 @@ describe('validation names the attribute and the section', () => {
     ['a URN as source', { source: 'urn:uuid:6e8bc430-9c3a-11d9-9669-0800200c9a66' }],
     ['an IRI as source', { source: '/größe' }],
     ['a media type with parameters', { datacontenttype: 'text/plain; charset="utf-8"' }],
+    ['a media type with spaces round its parameters', { datacontenttype: 'text/plain ; a=b ' }],
     ['integers, booleans and bytes as extensions', { n: -(2 ** 31), b: false, x: new Uint8Array([1]) }],
     ['an empty extension', { tenant: '' }],
     ['an emoji', { subject: '🌡' }],

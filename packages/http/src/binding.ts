@@ -63,7 +63,8 @@ export function percentEncode(bytes: Uint8Array): string {
   return encoded
 }
 
-const QUOTED = /"((?:[^"\\]|\\.)*)"/gs
+// One that never ends is matched too: searched again from each of its quotes, it would cost the square of its length.
+const QUOTED = /"((?:[^"\\]|\\.)*)(?:(")|\\?$)/gs
 const PERCENT_RUN = /(?:%[0-9A-Fa-f]{2})+/g
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
@@ -74,7 +75,7 @@ const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
  */
 export function decodeHeaderValue(text: string, attribute: string): string {
   const unquoted = text.includes('"')
-    ? text.replace(QUOTED, (_, inner: string) => withoutEscapes(inner))
+    ? text.replace(QUOTED, (quoted, inner: string, end?: string) => (end ? withoutEscapes(inner) : quoted))
     : text
   if (!unquoted.includes('%')) return unquoted
   return unquoted.replace(PERCENT_RUN, (run) => {

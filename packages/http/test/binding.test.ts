@@ -46,12 +46,21 @@ test('what other senders write is read: quoted strings, lower-case hex, needless
     ['"%E2%82%AC"', '€'],
     ['x"a b"y', 'xa by'],
     ['"open', '"open'],
+    ['"open\\"', '"open\\"'],
+    ['"open\\', '"open\\'],
+    ['a "b c" "open\\" d', 'a b c "open\\" d'],
     ['100%', '100%'],
     ['100% %zz %4', '100% %zz %4'],
     ['%2525', '%25'],
   ] as const) {
     assert.equal(decodeHeaderValue(encoded, 'subject'), text)
   }
+})
+
+test('a quoted string of escapes that never ends is read in one pass', () => {
+  // Searched again from each of its quotes, this would take minutes.
+  const endless = `"${'\\"'.repeat(500_000)}`
+  assert.equal(decodeHeaderValue(endless, 'subject'), endless)
 })
 
 test('encoded bytes that are not UTF-8 are refused, the attribute named', () => {

@@ -16,4 +16,6 @@ export const kafkaBinding: Binding = createBinding({
   encodeValue: (text) => text,
   decodeValue: (text) => text,
   absentBody: null,
+  // The CloudEvents SDK for Python writes datacontenttype there (cloudevents 1, kafka.to_structured).
+  anyTypeMayBeStructured: true,
 })

@@ -99,6 +99,29 @@ describe('structured mode', () => {
     assert.equal(kafkaBinding.decode(carried({ headers: [], body })).data, 1)
   })
 
+  test('is known under the type of its data, which the CloudEvents SDK for Python writes', () => {
+    const body = text('{"specversion":"1.0","id":"1","source":"/s","type":"t","data_base64":"AP8="}')
+    for (const contentType of ['text/plain', 'application/octet-stream']) {
+      const message = carried({ headers: [], body, contentType })
+      assert.equal(kafkaBinding.isEvent(message), true)
+      assert.deepEqual(kafkaBinding.decode(message).data, Uint8Array.of(0, 255))
+    }
+  })
+
+  test('is not looked for where the record has the attributes as headers', () => {
+    const body = text('{"specversion":"1.0","id":"2","source":"/s","type":"t"}')
+    const read = kafkaBinding.decode(carried({ headers: attributes, body, contentType: 'text/plain' }))
+    assert.deepEqual([read.id, read.data], ['1', body.toString()])
+  })
+
+  test('text under its own type stays an unsupported content type', () => {
+    for (const body of ['hello', '{"a":1}']) {
+      const message = carried({ headers: [], body: text(body), contentType: 'text/plain' })
+      assert.equal(kafkaBinding.isEvent(message), false)
+      assert.throws(() => kafkaBinding.decode(message), UnsupportedContentTypeError)
+    }
+  })
+
   test('a type of event that is not JSON is refused as such', () => {
     const message = carried({ headers: [], body: text('x'), contentType: 'application/cloudevents+avro' })
     assert.throws(() => kafkaBinding.decode(message), UnsupportedContentTypeError)

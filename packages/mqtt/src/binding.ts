@@ -1,5 +1,5 @@
 import { type Binding, type CloudEvent, createBinding } from '@throughline/core'
-import { isMqttText, MAX_STRING_BYTES } from './text.ts'
+import { MAX_STRING_BYTES } from './text.ts'
 
 const HOP_CONTEXT = ['traceparent', 'tracestate', 'baggage'] as const
 const ATTRIBUTE_NAME = /^[a-z0-9]+$/
@@ -10,7 +10,7 @@ const ATTRIBUTE_NAME = /^[a-z0-9]+$/
  *
  * A bare `traceparent`, `tracestate` or `baggage` is always the hop's context: what the sending span wrote. An event
  * that has an attribute of such a name would be indistinguishable, so it is always structured. So is one with an
- * attribute that does not fit a user property: a character that MQTT forbids, more than 65,535 bytes.
+ * attribute of more than 65,535 bytes, which no user property holds. What characters MQTT forbids, CloudEvents does too.
  */
 export const mqttBinding: Binding = createBinding({
   specification: 'CloudEvents MQTT binding 1.0.2 §3.1',
@@ -28,8 +28,7 @@ function fitsUserProperties(event: CloudEvent): boolean {
   for (const name in event) {
     const value = event[name]
     if (name === 'data') continue
-    if (typeof value === 'string' && (!isMqttText(value) || Buffer.byteLength(value) > MAX_STRING_BYTES))
-      return false
+    if (typeof value === 'string' && Buffer.byteLength(value) > MAX_STRING_BYTES) return false
     // In base64 it takes four bytes for three.
     if (value instanceof Uint8Array && Math.ceil(value.byteLength / 3) * 4 > MAX_STRING_BYTES) return false
   }

@@ -66,7 +66,6 @@ test('a structured event keeps its origin beside the hop context in the user pro
 
 test('an event with an attribute that does not fit a user property is structured', () => {
   for (const [name, value] of [
-    ['subject', 'a\u{1fffe}b'],
     ['subject', 'x'.repeat(65_536)],
     ['blob', new Uint8Array(50_000)],
     ['subject', 'x'.repeat(65_535)],

@@ -60,7 +60,7 @@ export interface Delivery {
   readonly context?: Context
 }
 
-/** AMQP's outcomes, for every transport. What each does on each transport is a table in docs/transports.md. */
+/** AMQP's outcomes, for every transport. What each does on each transport is a table in docs/transports/README.md. */
 export type Settlement =
   | { readonly outcome: 'accept' }
   /** Not handled: the broker is to deliver it again, not before `delayMs` where the transport can say so. */

@@ -4,7 +4,8 @@ import { hasApiId } from './errors.ts'
 import { createHealth } from './health.ts'
 import type { Membership } from './membership.ts'
 import { within } from './notifier.ts'
-import { type Connection, clientOptions } from './options.ts'
+import { type Connection, clientOptions, type KafkaStart } from './options.ts'
+import { startOffset } from './start.ts'
 import { backoffMs } from './topics.ts'
 
 /** A record as it was read. */
@@ -18,7 +19,7 @@ export interface Fetched {
 export interface FetcherOptions {
   readonly maxFetchBytes: number
   readonly lostAfterMs: number
-  readonly start: 'earliest' | 'latest'
+  readonly start: KafkaStart
   readonly assignments: () => Iterable<Assignment>
   readonly onFetched: (records: readonly Fetched[]) => void
   /** The log was cut below where we read, as when a topic is made anew: the partition begins again. */
@@ -158,10 +159,10 @@ export function createFetcher(
     try {
       for (const assignment of assignments) {
         const { topic, partition } = assignment
-        const earliest = await membership.boundary(topic, partition, 'earliest')
-        const latest = await membership.boundary(topic, partition, 'latest')
+        const earliest = await startOffset(consumer, topic, partition, 'earliest')
+        const latest = await startOffset(consumer, topic, partition, 'latest')
         if (assignment.position >= earliest && assignment.position <= latest) continue
-        const position = options.start === 'earliest' ? earliest : latest
+        const position = options.start === 'latest' ? latest : earliest
         if (position < assignment.position) onRewound(assignment, position)
         else advance(assignment, position)
       }

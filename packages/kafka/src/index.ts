@@ -5,7 +5,7 @@ import { kafkaTransport } from './transport.ts'
 export * from './admin.ts'
 export * from './binding.ts'
 export { UNKNOWN_TOPIC_CODE } from './errors.ts'
-export type { KafkaOptions, KafkaPublisherOptions, KafkaSubscriberOptions } from './options.ts'
+export type { KafkaOptions, KafkaPublisherOptions, KafkaStart, KafkaSubscriberOptions } from './options.ts'
 export * from './transport.ts'
 
 /** A Kafka cluster to publish to and subscribe from. Connects when first used. Throws PermanentError when an option is wrong. */

@@ -1,16 +1,20 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { Consumer, type GroupAssignment, ListOffsetTimestamps } from '@platformatic/kafka'
+import { Consumer, type GroupAssignment } from '@platformatic/kafka'
 import { PermanentError, UnavailableError } from '@throughline/core'
 import type { Assignment } from './assignment.ts'
 import { cooperativeAssigner } from './assignor.ts'
 import { hasApiId, kafkaError } from './errors.ts'
 import { createHealth } from './health.ts'
 import { within } from './notifier.ts'
-import { type Connection, clientOptions } from './options.ts'
+import { type Connection, clientOptions, type KafkaStart } from './options.ts'
+import { startOffset } from './start.ts'
 
-/** Who we are to the group, over connections: a member that comes back by its id is not waited for as a lost one. */
+/** Who we are, over connections. */
 export interface Identity {
+  /** To the group: a member that comes back by its id is not waited for as a lost one. */
   memberId: string | null
+  /** Without a group: the next offset of each partition, which nobody else remembers. */
+  readonly offsets: Map<string, bigint>
 }
 
 export interface MembershipOptions {
@@ -19,7 +23,7 @@ export interface MembershipOptions {
   readonly group: string
   readonly sessionTimeoutMs: number
   readonly lostAfterMs: number
-  readonly start: 'earliest' | 'latest'
+  readonly start: KafkaStart
   /** Awaited before the group is told that we agree to `owned`: here what is left out of it is committed and given up. */
   readonly beforeJoin: (owned: readonly GroupAssignment[]) => Promise<void>
   /** The group has settled on this. */
@@ -35,7 +39,7 @@ export interface Start {
   readonly committed: bigint | null
 }
 
-/** Our place in a consumer group: joining, heartbeats, rebalancing, offsets. Reads no records. */
+/** Our place among the readers of the topics: joining, heartbeats, rebalancing, offsets. Reads no records. */
 export interface Membership {
   readonly consumer: Consumer
   /** Throws the driver's error when the group cannot be joined. */
@@ -43,8 +47,8 @@ export interface Membership {
   /** Throws the driver's error. A rebalance in between is one: the offsets are to be offered again. */
   commit(assignments: readonly Assignment[]): Promise<void>
   startsOf(owned: readonly GroupAssignment[]): Promise<readonly Start[]>
-  /** The offset that `start` stands for, now. */
-  boundary(topic: string, partition: number, start: 'earliest' | 'latest'): Promise<bigint>
+  /** Whether the partition is still ours to read. */
+  owns(topic: string, partition: number): boolean
   /** Bounded: a broker that is gone cannot hold it up. Never rejects. */
   leave(): Promise<void>
   /** Disconnects without leaving, to come back by the same member id. Never rejects. */
@@ -162,23 +166,18 @@ export function createMembership(connection: Connection, options: MembershipOpti
         partitions.map(async (partition): Promise<Start> => {
           const known = committed.get(topic)?.[partition] ?? -1n
           if (known >= 0n) return { topic, partition, offset: known, committed: known }
-          const offset = await boundary(topic, partition, options.start)
+          const offset = await startOffset(consumer, topic, partition, options.start)
           return { topic, partition, offset, committed: null }
         }),
       ),
     )
   }
 
-  async function boundary(topic: string, partition: number, start: 'earliest' | 'latest'): Promise<bigint> {
-    const timestamp = start === 'earliest' ? ListOffsetTimestamps.EARLIEST : ListOffsetTimestamps.LATEST
-    const offsets = await consumer.listOffsets({
-      topics: [topic],
-      partitions: { [topic]: [partition] },
-      timestamp,
-    })
-    const offset = offsets.get(topic)?.[partition]
-    if (offset === undefined) throw new Error(`no offsets of ${topic}[${partition}]`)
-    return offset
+  function owns(topic: string, partition: number): boolean {
+    return (
+      consumer.assignments?.some((each) => each.topic === topic && each.partitions.includes(partition)) ??
+      false
+    )
   }
 
   async function leave(): Promise<void> {
@@ -204,5 +203,5 @@ export function createMembership(connection: Connection, options: MembershipOpti
     )
   }
 
-  return { consumer, join, commit, startsOf, boundary, leave, detach }
+  return { consumer, join, commit, startsOf, owns, leave, detach }
 }

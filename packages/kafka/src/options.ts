@@ -31,13 +31,18 @@ export interface KafkaPublisherOptions {
   readonly timeoutMs?: number
 }
 
+export type KafkaStart = 'earliest' | 'latest' | Date
+
 export interface KafkaSubscriberOptions {
   /** Topics to read, by their names; all have to exist. */
   readonly topics: readonly string[]
-  /** The consumer group: its members share the partitions, its committed offsets are where reading goes on. */
-  readonly group: string
-  /** Where a group without a committed offset begins. Default `earliest`. */
-  readonly start?: 'earliest' | 'latest'
+  /**
+   * The consumer group: its members share the partitions, its committed offsets are where reading goes on. Without one all
+   * partitions are read from `start`, nothing is committed and no group notices: where it is, only this subscriber knows.
+   */
+  readonly group?: string
+  /** Where a group without a committed offset begins; a Date is the first record of that time or later. Default `earliest`. */
+  readonly start?: KafkaStart
   /** Deliveries handed out and not settled, at most, over all partitions. Default 1,000. */
   readonly window?: number
   /** How long the group waits for a member that fell silent, or was killed, before its partitions go to others, milliseconds. Default 10,000. */

@@ -4,11 +4,14 @@ import { type Assignment, assignmentKey, createAssignment } from './assignment.t
 import { createCommitter } from './committer.ts'
 import { kafkaError } from './errors.ts'
 import { createFetcher, type Fetched } from './fetcher.ts'
-import { createMembership, type Identity } from './membership.ts'
+import { createMembership, type Identity, type Membership } from './membership.ts'
 import { createNotifier, within } from './notifier.ts'
 import type { Connection, KafkaSubscriberOptions } from './options.ts'
+import { createStandalone } from './standalone.ts'
 
-export type SessionOptions = Required<KafkaSubscriberOptions>
+export type SessionOptions = Required<Omit<KafkaSubscriberOptions, 'group'>> & {
+  readonly group: string | undefined
+}
 
 /** One connection of a subscriber, from joining the group until it is lost or closed. */
 export interface Session {
@@ -16,14 +19,14 @@ export interface Session {
   read(signal?: AbortSignal): AsyncGenerator<readonly Fetched[]>
   /** Something was settled. */
   settled(): void
-  /** Commits, leaves the group, disconnects. Idempotent, never rejects. */
+  /** Commits, leaves, disconnects. Idempotent, never rejects. */
   close(): Promise<void>
   readonly ended: boolean
 }
 
 const FINAL_COMMIT_MS = 3000
 
-/** Joins the group. Throws UnavailableError or PermanentError when that is not possible. `stop` ends it, also while it joins. */
+/** Joins the group, or takes all partitions where there is none. Throws UnavailableError or PermanentError when that is not possible. `stop` ends it, also while it joins. */
 export async function openSession(
   connection: Connection,
   options: SessionOptions,
@@ -40,7 +43,11 @@ export async function openSession(
   /** Rebalances follow each other while starts are still being asked for. */
   let assigning: Promise<void> = Promise.resolve()
 
-  const membership = createMembership(connection, { ...options, identity, beforeJoin, onJoined, onLost })
+  const reader = group === undefined ? `the reader of ${options.topics.join(', ')}` : `the group ${group}`
+  const membership: Membership =
+    group === undefined
+      ? createStandalone(connection, { ...options, identity, onJoined })
+      : createMembership(connection, { ...options, group, identity, beforeJoin, onJoined, onLost })
   const fetcher = createFetcher(connection, membership, {
     ...options,
     assignments: () => assignments.values(),
@@ -89,10 +96,9 @@ export async function openSession(
       return fresh.length === 0 ? [] : [{ topic, partitions: fresh }]
     })
     for (const { topic, partition, offset, committed } of await membership.startsOf(added)) {
-      const stillOurs = membership.consumer.assignments?.some(
-        (each) => each.topic === topic && each.partitions.includes(partition),
-      )
-      if (stillOurs && ending === null) add(createAssignment(topic, partition, offset, committed))
+      if (membership.owns(topic, partition) && ending === null) {
+        add(createAssignment(topic, partition, offset, committed))
+      }
     }
     // What `latest` meant when the group began is kept: after a crash it would mean something later.
     if (start === 'latest') committer.request()
@@ -121,7 +127,7 @@ export async function openSession(
 
   function onLost(error: unknown): void {
     if (ending !== null) return
-    failure = kafkaError(error, connection.address, `the group ${group} lost its connection`)
+    failure = kafkaError(error, connection.address, `${reader} lost its connection`)
     void close()
   }
 
@@ -133,7 +139,7 @@ export async function openSession(
 
   async function end(): Promise<void> {
     // After a loss there is nobody to commit to; the group would only be kept waiting.
-    if (failure === null) await within(committer.flush(), FINAL_COMMIT_MS)
+    if (failure === null || group === undefined) await within(committer.flush(), FINAL_COMMIT_MS)
     committer.close()
     for (const assignment of [...assignments.values()]) drop(assignment, 'the subscriber has disconnected')
     await fetcher.close()
@@ -184,7 +190,11 @@ export async function openSession(
     await membership.join()
     await assigning
   } catch (error) {
-    failure ??= kafkaError(error, connection.address, `the group ${group} could not be joined`)
+    failure ??= kafkaError(
+      error,
+      connection.address,
+      `${reader} could not be ${group === undefined ? 'started' : 'joined'}`,
+    )
     await close()
     throw failure
   }

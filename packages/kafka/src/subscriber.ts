@@ -21,13 +21,13 @@ interface KafkaDelivery extends Delivery {
 }
 
 /**
- * Reads topics as a member of a consumer group. Committed is only what is settled without a gap, at most
- * `commitIntervalMs` later. Throws PermanentError when an option is wrong.
+ * Reads topics as a member of a consumer group, or all of their partitions without one. Committed is only what is settled
+ * without a gap, at most `commitIntervalMs` later. Throws PermanentError when an option is wrong.
  */
 export function kafkaSubscriber(connection: Connection, given: KafkaSubscriberOptions): Subscriber {
   const options = sessionOptions(given)
   const stop = new AbortController()
-  const identity: Identity = { memberId: null }
+  const identity: Identity = { memberId: null, offsets: new Map() }
   let session: Session | null = null
   let opening: Promise<Session> | null = null
 
@@ -67,7 +67,7 @@ export function kafkaSubscriber(connection: Connection, given: KafkaSubscriberOp
   }
 
   return {
-    attributes: { 'messaging.consumer.group.name': options.group },
+    attributes: options.group === undefined ? {} : { 'messaging.consumer.group.name': options.group },
     async open() {
       await connect()
     },
@@ -107,7 +107,11 @@ function sessionOptions(given: KafkaSubscriberOptions): SessionOptions {
   if (illegal !== undefined) {
     throw new PermanentError(`Kafka: ${JSON.stringify(illegal.slice(0, 64))} is no topic name`)
   }
-  if (!/^\S+$/.test(group)) throw new PermanentError('Kafka: group is empty or has white space')
+  if (group !== undefined && !/^\S+$/.test(group))
+    throw new PermanentError('Kafka: group is empty or has white space')
+  if (start instanceof Date && Number.isNaN(start.getTime())) {
+    throw new PermanentError('Kafka: start is an invalid Date')
+  }
   positive('sessionTimeoutMs', sessionTimeoutMs, 1000)
   if (positive('revokeGraceMs', revokeGraceMs, 0) >= sessionTimeoutMs / 2) {
     throw new PermanentError(

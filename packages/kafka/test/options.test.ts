@@ -46,6 +46,7 @@ test('wrong options are refused where they are given', () => {
   assert.throws(() => transport.subscriber({ topics: [], group: 'g' }), /topics is empty/)
   assert.throws(() => transport.subscriber({ topics: ['a/b'], group: 'g' }), /"a\/b" is no topic name/)
   assert.throws(() => transport.subscriber({ topics: ['a'], group: ' ' }), /group/)
+  assert.throws(() => transport.subscriber({ topics: ['a'], start: new Date(Number.NaN) }), /start/)
   assert.throws(() => transport.subscriber({ topics: ['a'], group: 'g', window: 0 }), /window/)
   assert.throws(
     () => transport.subscriber({ topics: ['a'], group: 'g', sessionTimeoutMs: 4000, revokeGraceMs: 3000 }),

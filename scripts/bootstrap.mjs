@@ -4,15 +4,18 @@ import { java, maven } from './bootstrap/java.mjs'
 import { kafka } from './bootstrap/kafka.mjs'
 import { mosquitto } from './bootstrap/mosquitto.mjs'
 import { packages } from './bootstrap/packages.mjs'
+import { rabbitmq } from './bootstrap/rabbitmq.mjs'
 import { provide } from './bootstrap/setup.mjs'
 
-const things = { packages, java, maven, kafka, mosquitto, clients, chromium, python, go }
+const things = { packages, java, maven, kafka, mosquitto, rabbitmq, clients, chromium, python, go }
 
-/** Brokers that the environment names need not be installed. */
+/** The brokers of the demo. Those that the environment names need not be installed. */
 const brokers = () => [
   ...(process.env.KAFKA_BROKERS ? [] : ['java', 'kafka']),
   ...(process.env.MQTT_URL ? [] : ['mosquitto']),
 ]
+
+const rabbitmqToo = () => (process.env.AMQP_URL ? [] : ['rabbitmq'])
 
 /**
  * What a task needs.
@@ -27,10 +30,12 @@ export function needsOf(task, args) {
   if (task === 'screenshot') return [...withBrokers, 'chromium']
   if (task === 'test' && !args.includes('--quick')) {
     const foreign = withoutInterop() ? [] : ['python', 'go']
-    return [...withBrokers, 'clients', 'chromium', ...foreign]
+    return [...withBrokers, ...rabbitmqToo(), 'clients', 'chromium', ...foreign]
   }
   if (task === 'brokers' && ['start', 'restart', 'run'].some((command) => args.includes(command))) {
-    return ['packages', 'java', 'kafka', 'mosquitto']
+    const named = ['kafka', 'mosquitto', 'rabbitmq'].filter((name) => args.includes(name))
+    const started = named.length === 0 ? ['kafka', 'mosquitto', 'rabbitmq'] : named
+    return ['packages', ...(started.includes('kafka') ? ['java'] : []), ...started]
   }
   return ['packages']
 }

@@ -7,24 +7,26 @@ import { BrokerError, type BrokerName, brokerNames, readState, stateFile } from 
 
 const help = `Usage: npm run brokers -- <command> [options]
 
-  start [kafka|mosquitto]     start both or one, and leave them running
-  stop [kafka|mosquitto]      stop both or one by SIGTERM
-  restart [kafka|mosquitto]   stop and start again on the same ports, with the same data
-  kill [kafka|mosquitto]      stop by SIGKILL
+  start [NAME…]               start all or those named, and leave them running
+  stop [NAME…]                stop all or those named by SIGTERM
+  restart [NAME…]             stop and start again on the same ports, with the same data
+  kill [NAME…]                stop by SIGKILL
   status                      say what runs; exit code 1 where something does not
-  run [kafka|mosquitto]       start both or one, say where, and stop them when this command ends, however it ends;
-                              one that KAFKA_BROKERS or MQTT_URL names is used instead of being started
+  run [NAME…]                 start all or those named, say where, and stop them when this command ends, however it
+                              ends; one that KAFKA_BROKERS, MQTT_URL or AMQP_URL names is used instead of being started
   topics NAME[:PARTITIONS]…   create Kafka topics that do not exist yet
+
+  NAME is kafka, mosquitto or rabbitmq.
 
   --dir FOLDER   their data, logs and state (default: ${runFolder('dev')};
                  run: a new one; in tests: that of THROUGHLINE_BROKERS_STATE)
   --fresh        start: forget the data that is there
   --keep         run: keep the data, and use what an earlier run kept
   --remove       stop: forget the data
-  --json         print one line of JSON: {"kafka":"host:port","mqtt":"mqtt://…","state":"file"}
+  --json         print one line of JSON: {"kafka":"host:port","mqtt":"mqtt://…","amqp":"amqp://…","state":"file"}
 
 Their ports are free ones, kept over restarts. To use them:
-  eval "$(npm run --silent brokers -- start)"     sets KAFKA_BROKERS and MQTT_URL
+  eval "$(npm run --silent brokers -- start)"     sets KAFKA_BROKERS, MQTT_URL and AMQP_URL
 `
 
 const { values, positionals } = parseArgs({
@@ -88,16 +90,20 @@ function named(): BrokerName[] {
 }
 
 function addresses(): number {
-  const { kafka, mosquitto } = readState(dir)?.brokers ?? {}
-  const bootstrap = kafka && addressOf('kafka', kafka)
-  const url = mosquitto && addressOf('mosquitto', mosquitto)
-  return print(bootstrap, url)
+  const { kafka, mosquitto, rabbitmq } = readState(dir)?.brokers ?? {}
+  return print({
+    kafka: kafka && addressOf('kafka', kafka),
+    mqtt: mosquitto && addressOf('mosquitto', mosquitto),
+    amqp: rabbitmq && addressOf('rabbitmq', rabbitmq),
+  })
 }
 
-function print(bootstrap: string | undefined, url: string | undefined): number {
-  if (values.json) return say(`${JSON.stringify({ kafka: bootstrap, mqtt: url, state: stateFile(dir) })}\n`)
-  if (bootstrap) console.log(`export KAFKA_BROKERS=${bootstrap}`)
-  if (url) console.log(`export MQTT_URL=${url}`)
+function print(addresses: Record<'kafka' | 'mqtt' | 'amqp', string | undefined>): number {
+  if (values.json) return say(`${JSON.stringify({ ...addresses, state: stateFile(dir) })}\n`)
+  const { kafka, mqtt, amqp } = addresses
+  if (kafka) console.log(`export KAFKA_BROKERS=${kafka}`)
+  if (mqtt) console.log(`export MQTT_URL=${mqtt}`)
+  if (amqp) console.log(`export AMQP_URL=${amqp}`)
   return 0
 }
 
@@ -119,9 +125,9 @@ async function runUntilEnded(): Promise<number> {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, done)
   })
   const names = named()
-  const wanted = { kafka: names.includes('kafka'), mosquitto: names.includes('mosquitto') }
+  const wanted = Object.fromEntries(names.map((name) => [name, true]))
   const brokers = await startBrokers({ ...wanted, dir, keepData: values.keep })
-  print(brokers.kafka?.bootstrap, brokers.mqtt?.url)
+  print({ kafka: brokers.kafka?.bootstrap, mqtt: brokers.mqtt?.url, amqp: brokers.amqp?.url })
   const alive = setInterval(() => {}, 1 << 30)
   await ended
   clearInterval(alive)

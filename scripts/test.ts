@@ -75,14 +75,19 @@ function wanted(): { suite: Suite; files: string[] }[] {
 /** One set of brokers for all suites, named to the tests by the environment. */
 async function startForTests(): Promise<Brokers> {
   const startedAt = performance.now()
-  const brokers = await startBrokers({ kafka: true, mosquitto: true, dir: runFolder(`test-${process.pid}`) })
+  const brokers = await startBrokers({
+    kafka: true,
+    mosquitto: true,
+    rabbitmq: true,
+    dir: runFolder(`test-${process.pid}`),
+  })
   process.env.KAFKA_BROKERS = brokers.kafka?.bootstrap
   process.env.MQTT_URL = brokers.mqtt?.url
+  process.env.AMQP_URL = brokers.amqp?.url
   process.env.THROUGHLINE_BROKERS_STATE = stateFile(brokers.dir)
   process.env.CHROMIUM_PATH = findChromium()
-  console.log(
-    `brokers in ${((performance.now() - startedAt) / 1000).toFixed(1)} s: ${brokers.kafka?.bootstrap}, ${brokers.mqtt?.url}`,
-  )
+  const addresses = [brokers.kafka?.bootstrap, brokers.mqtt?.url, brokers.amqp?.url].join(', ')
+  console.log(`brokers in ${((performance.now() - startedAt) / 1000).toFixed(1)} s: ${addresses}`)
   return brokers
 }
 

@@ -73,9 +73,10 @@ export async function firstAvailable(packages) {
  * @param {string} name The folder in the cache.
  * @param {readonly string[]} packages
  * @param {Record<string, string>} commands Command name → its path inside the packages.
+ * @param {(root: string, home: string) => void} [move] Makes what was unpacked at `root` work at `home`.
  * @returns {Promise<string>} What was unpacked.
  */
-export async function aptUnpack(name, packages, commands) {
+export async function aptUnpack(name, packages, commands, move) {
   const folder = join(cacheFolder(), name)
   const work = workFolder(name)
   try {
@@ -103,6 +104,7 @@ export async function aptUnpack(name, packages, commands) {
       rmSync(join(work, archive))
     }
     relocateLinks(root, join(folder, 'root'))
+    move?.(root, join(folder, 'root'))
     rmSync(folder, { recursive: true, force: true })
     renameSync(work, folder)
     for (const [command, path] of Object.entries(commands)) writeWrapper(command, join(folder, 'root'), path)

@@ -6,7 +6,7 @@ import { SetupError } from './setup.mjs'
 
 const oldest = 17
 const withDocker =
-  'or, with Docker: docker compose up -d --wait, then set KAFKA_BROKERS=127.0.0.1:9092 MQTT_URL=mqtt://127.0.0.1:1883'
+  'or, with Docker: docker compose up -d --wait, then set KAFKA_BROKERS=127.0.0.1:9092 MQTT_URL=mqtt://127.0.0.1:1883 AMQP_URL=amqp://127.0.0.1:5672'
 
 /** The `java` of a runtime that is new enough for Kafka 4, or nothing. */
 export function findJava() {

@@ -12,4 +12,6 @@ export interface Broker {
   prepare(dir: string, ports: readonly number[]): LaunchSpec
   /** Whether it answers a client's first request. */
   isReady(port: number): Promise<boolean>
+  /** Ends what outlives its process. */
+  cleanUp?(ports: readonly number[]): Promise<void>
 }

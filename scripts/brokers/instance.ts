@@ -6,9 +6,10 @@ import { kafka } from './kafka.ts'
 import { mosquitto } from './mosquitto.ts'
 import { areFree, freePorts } from './ports.ts'
 import { end, launch, runs } from './process.ts'
+import { rabbitmq } from './rabbitmq.ts'
 import { BrokerError, type BrokerName, type BrokerState, readState, writeState } from './state.ts'
 
-const kinds: Record<BrokerName, Broker> = { kafka, mosquitto }
+const kinds: Record<BrokerName, Broker> = { kafka, mosquitto, rabbitmq }
 const readyWithinMs = 90_000
 
 /** Where the broker's clients find it. */
@@ -25,6 +26,7 @@ export async function startInstance(dir: string, name: BrokerName): Promise<Brok
   const before = readState(dir)?.brokers[name]
   if (before?.process && runs(before.process)) return waitUntilReady(dir, name, before)
   const broker = kinds[name]
+  if (before) await broker.cleanUp?.(before.ports)
   const home = join(dir, name)
   mkdirSync(home, { recursive: true })
   for (let attempt = 1; ; attempt++) {
@@ -36,6 +38,7 @@ export async function startInstance(dir: string, name: BrokerName): Promise<Brok
       return await waitUntilReady(dir, name, state)
     } catch (error) {
       await end(state.process, 'SIGKILL')
+      await broker.cleanUp?.(ports)
       // Between the look and the start somebody else may have taken a port.
       if (attempt === 3 || (await areFree(ports))) throw error
     }
@@ -51,6 +54,7 @@ export async function stopInstance(
   const state = readState(dir)?.brokers[name]
   if (!state?.process) return
   await end(state.process, signal)
+  await kinds[name].cleanUp?.(state.ports)
   record(dir, name, { process: null, ports: state.ports })
 }
 

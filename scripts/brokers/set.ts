@@ -11,6 +11,7 @@ import { BrokerError, type BrokerName, brokerNames, readState, removeState, writ
 export interface BrokersOptions {
   kafka?: boolean
   mosquitto?: boolean
+  rabbitmq?: boolean
   /** The folder of their data, logs and state; one of this process's own where it is left out. */
   dir?: string
   /** Keeps the data that is in the folder, and leaves it there on `stop`. */
@@ -35,6 +36,7 @@ export interface Brokers {
   dir: string
   kafka?: BrokerHandle & { bootstrap: string }
   mqtt?: BrokerHandle & { url: string }
+  amqp?: BrokerHandle & { url: string }
   /** Ends all that was started here, and nothing else. */
   stop(): Promise<void>
 }
@@ -43,14 +45,15 @@ export interface Brokers {
 export const runFolder = (use: string): string => join(cacheFolder(), 'run', use)
 
 /**
- * Starts brokers that end with this process, however it ends, and returns when they answer. Those that `KAFKA_BROKERS`
- * or `MQTT_URL` name are used instead.
+ * Starts brokers that end with this process, however it ends, and returns when they answer. Those that
+ * `KAFKA_BROKERS`, `MQTT_URL` or `AMQP_URL` name are used instead.
  *
  * @throws BrokerError where one does not start, or the folder's brokers belong to another process that runs.
  */
 export async function startBrokers(options: BrokersOptions): Promise<Brokers> {
   const dir = resolve(options.dir ?? runFolder(`process-${process.pid}`))
-  const external = { kafka: process.env.KAFKA_BROKERS, mosquitto: process.env.MQTT_URL }
+  const { KAFKA_BROKERS: kafka, MQTT_URL: mosquitto, AMQP_URL: rabbitmq } = process.env
+  const external = { kafka, mosquitto, rabbitmq }
   const own = brokerNames.filter((name) => options[name] && !external[name])
   if (own.length === 0) return handles(dir, options, external, async () => {})
 
@@ -196,6 +199,10 @@ function handles(
   if (wanted.mosquitto) {
     const { address, ...control } = handle('mosquitto')
     brokers.mqtt = { url: address, ...control }
+  }
+  if (wanted.rabbitmq) {
+    const { address, ...control } = handle('rabbitmq')
+    brokers.amqp = { url: address, ...control }
   }
   return brokers
 }

@@ -12,13 +12,17 @@ const brokerSchema = z.object({
 const stateSchema = z.object({
   owner: processSchema.nullable().describe('whose end is theirs too; null: they stay until they are stopped'),
   keepData: z.boolean().default(true).describe('whether their data stays when they are stopped'),
-  brokers: z.object({ kafka: brokerSchema.optional(), mosquitto: brokerSchema.optional() }),
+  brokers: z.object({
+    kafka: brokerSchema.optional(),
+    mosquitto: brokerSchema.optional(),
+    rabbitmq: brokerSchema.optional(),
+  }),
 })
 
 export type ProcessIdentity = z.infer<typeof processSchema>
 export type BrokerState = z.infer<typeof brokerSchema>
 export type BrokersState = z.infer<typeof stateSchema>
-export const brokerNames = ['kafka', 'mosquitto'] as const
+export const brokerNames = ['kafka', 'mosquitto', 'rabbitmq'] as const
 export type BrokerName = (typeof brokerNames)[number]
 
 /** The file in which a folder's brokers stand. */

@@ -16,7 +16,13 @@ import { createTopics } from '../brokers/topics.ts'
 
 const execute = promisify(execFile)
 const script = join(repository, 'scripts/brokers.ts')
-const { KAFKA_BROKERS: _kafka, MQTT_URL: _mqtt, THROUGHLINE_BROKERS_STATE: _state, ...env } = process.env
+const {
+  KAFKA_BROKERS: _kafka,
+  MQTT_URL: _mqtt,
+  AMQP_URL: _amqp,
+  THROUGHLINE_BROKERS_STATE: _state,
+  ...env
+} = process.env
 
 let folder = ''
 before(() => {
@@ -59,13 +65,17 @@ async function runOwner(
 }
 
 function stateOf(name: string) {
-  const { kafka, mosquitto } = readState(dirOf(name))?.brokers ?? {}
-  assert.ok(kafka?.process && mosquitto?.process, `no brokers stand in ${stateFile(dirOf(name))}`)
+  const { kafka, mosquitto, rabbitmq } = readState(dirOf(name))?.brokers ?? {}
+  assert.ok(
+    kafka?.process && mosquitto?.process && rabbitmq?.process,
+    `no brokers stand in ${stateFile(dirOf(name))}`,
+  )
   return {
     kafka,
     mosquitto,
-    processes: [kafka.process, mosquitto.process],
-    ports: [...kafka.ports, ...mosquitto.ports],
+    rabbitmq,
+    processes: [kafka.process, mosquitto.process, rabbitmq.process],
+    ports: [...kafka.ports, ...mosquitto.ports, ...rabbitmq.ports],
   }
 }
 
@@ -77,20 +87,26 @@ async function until(condition: () => boolean | Promise<boolean>, what: string):
   assert.fail(`still not so after 30 s: ${what}`)
 }
 
-/** Address and port of every socket that a process listens on, from the kernel's own tables (proc(5)). */
-function listening(pid: number): string[] {
-  const inodes = new Set(
-    readdirSync(`/proc/${pid}/fd`).flatMap(
-      (fd) => /socket:\[(\d+)\]/.exec(readlinkSync(`/proc/${pid}/fd/${fd}`))?.[1] ?? [],
-    ),
-  )
+/** Sockets that are listened on, from the kernel's own tables (proc(5)). */
+function listeningSockets(): { address: string; port: number; inode: string }[] {
   return ['tcp', 'tcp6'].flatMap((table) =>
-    readFileSync(`/proc/${pid}/net/${table}`, 'utf8')
+    readFileSync(`/proc/net/${table}`, 'utf8')
       .trim()
       .split('\n')
       .map((line) => line.trim().split(/\s+/))
-      .filter((fields) => fields[3] === '0A' && inodes.has(fields[9] ?? ''))
-      .map((fields) => fields[1] ?? ''),
+      .filter((fields) => fields[3] === '0A')
+      .map(([, local = '', , , , , , , , inode = '']) => {
+        const [address = '', port = ''] = local.split(':')
+        return { address, port: Number.parseInt(port, 16), inode }
+      }),
+  )
+}
+
+function inodesOf(pid: number): Set<string> {
+  return new Set(
+    readdirSync(`/proc/${pid}/fd`).flatMap(
+      (fd) => /socket:\[(\d+)\]/.exec(readlinkSync(`/proc/${pid}/fd/${fd}`))?.[1] ?? [],
+    ),
   )
 }
 
@@ -98,13 +114,16 @@ test('brokers that are started listen on the ports they name, on loopback alone,
   await brokers('start', 'one')
   const { processes, ports } = stateOf('one')
   if (process.platform === 'linux') {
-    const sockets = processes.flatMap(({ pid }) => listening(pid))
-    assert.deepEqual(
-      new Set(sockets.map((socket) => Number.parseInt(socket.split(':')[1] ?? '', 16))),
-      new Set(ports),
-    )
-    // 127.0.0.1 as the kernel writes it, by itself or mapped into IPv6.
-    for (const socket of sockets) assert.match(socket, /^(0{16}FFFF0000)?0100007F:/)
+    const inodes = processes.map(({ pid }) => inodesOf(pid))
+    const sockets = listeningSockets()
+    const own = sockets.filter(({ inode }) => inodes.some((held) => held.has(inode)))
+    // RabbitMQ's name server is a process of its own, on a port that it names too.
+    const named = sockets.filter(({ port }) => ports.includes(port))
+    assert.deepEqual(new Set([...own, ...named].map(({ port }) => port)), new Set(ports))
+    // 127.0.0.1 as the kernel writes it, by itself or mapped into IPv6, and ::1.
+    for (const { address } of [...own, ...named]) {
+      assert.match(address, /^((0{16}FFFF0000)?0100007F|0{24}01000000)$/)
+    }
   }
   await brokers('stop', 'one')
   assert.equal(await areFree(ports), true)
@@ -132,6 +151,18 @@ test('starting again leaves brokers that run as they are', async () => {
   const before = stateOf('one')
   await brokers('start', 'one')
   assert.deepEqual(stateOf('one'), before)
+})
+
+test('RabbitMQ leaves nothing running when it was killed, and starts on the same ports with what was stored', async () => {
+  await brokers('start', 'one')
+  const before = stateOf('one').rabbitmq
+  await brokers('kill', 'one', 'rabbitmq')
+  assert.equal(await areFree(before.ports), true)
+  const data = readdirSync(join(dirOf('one'), 'rabbitmq', 'data'))
+  await brokers('start', 'one', 'rabbitmq')
+  const now = stateOf('one').rabbitmq
+  assert.deepEqual(now.ports, before.ports)
+  assert.deepEqual(readdirSync(join(dirOf('one'), 'rabbitmq', 'data')), data)
 })
 
 test('one broker is restarted on its port, and the other one is left alone', async () => {
@@ -199,11 +230,15 @@ test('a process that was given the id of a broker of old is not ended', async ()
 })
 
 test('brokers that the environment names are used and none are started', async () => {
-  const named = { KAFKA_BROKERS: 'kafka.example:9092', MQTT_URL: 'mqtt://mqtt.example' }
+  const named = {
+    KAFKA_BROKERS: 'kafka.example:9092',
+    MQTT_URL: 'mqtt://mqtt.example',
+    AMQP_URL: 'amqp://amqp.example',
+  }
   const { child, line } = await runOwner('named', named)
   child.kill('SIGTERM')
-  const { kafka, mqtt } = JSON.parse(line)
-  assert.deepEqual({ kafka, mqtt }, { kafka: 'kafka.example:9092', mqtt: 'mqtt://mqtt.example' })
+  const { state: _state, ...addresses } = JSON.parse(line)
+  assert.deepEqual(addresses, { kafka: named.KAFKA_BROKERS, mqtt: named.MQTT_URL, amqp: named.AMQP_URL })
   assert.equal(readdirSync(folder).includes('named'), false)
 })
 

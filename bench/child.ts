@@ -11,6 +11,8 @@ export interface Child extends AsyncDisposable {
   line(pattern: RegExp): Promise<string>
   /** User and system time so far, microseconds. */
   cpuMicros(): number
+  /** Rejects with its last output when it ends. */
+  readonly ended: Promise<never>
 }
 
 /** Starts a script of the repository under this process's Node. It ends by SIGTERM when disposed of. */
@@ -30,15 +32,17 @@ export function startChild(script: string, args: readonly string[], env: NodeJS.
     })
   }
   const exited = once(child, 'exit')
+  const ended = exited.then((): never => {
+    throw new Error(`${script} ended:\n${lines.slice(-20).join('\n')}`)
+  })
+  // Whoever does not look at it has no interest in how the child ends.
+  ended.catch(() => undefined)
 
   async function line(pattern: RegExp): Promise<string> {
     const known = lines.find((each) => pattern.test(each))
     if (known !== undefined) return known
     const { promise, resolve } = Promise.withResolvers<string>()
     waiting.push({ pattern, resolve })
-    const ended = exited.then(() => {
-      throw new Error(`${script} ended before it printed ${pattern}:\n${lines.slice(-20).join('\n')}`)
-    })
     return Promise.race([promise, ended])
   }
 
@@ -56,6 +60,7 @@ export function startChild(script: string, args: readonly string[], env: NodeJS.
     process: child,
     line,
     cpuMicros,
+    ended,
     async [Symbol.asyncDispose]() {
       if (child.exitCode === null && child.signalCode === null) {
         child.kill('SIGTERM')

@@ -115,7 +115,7 @@ async function untilReady(adminPort: number, bridge: Child): Promise<void> {
     if (ready?.ok) return
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
-  await bridge.line(/never printed/)
+  await bridge.ended
 }
 
 /** Posts events with IN_FLIGHT requests under way and resolves when all have arrived. */

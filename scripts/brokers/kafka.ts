@@ -8,38 +8,63 @@ import { answers } from './ports.ts'
 // ApiVersions (key 18) version 0 with correlation id 1 and no client id, preceded by its length.
 const apiVersionsRequest = Buffer.from([0, 0, 0, 10, 0, 18, 0, 0, 0, 0, 0, 1, 0xff, 0xff])
 
-export const kafka: Broker = {
-  title: 'Kafka',
-  portCount: 2,
-  address: (port) => `127.0.0.1:${port}`,
-  prepare(dir, [port = 0, controllerPort = 0]) {
-    const data = join(dir, 'data')
-    if (!existsSync(data)) {
-      // In one step: half a copy would never start again.
-      cpSync(formattedFolder(), `${data}.new`, { recursive: true })
-      renameSync(`${data}.new`, data)
-    }
-    const config = join(dir, 'server.properties')
-    writeFileSync(config, properties(settings(data, port, controllerPort)))
-    const logging = join(dir, 'log4j2.properties')
-    writeFileSync(logging, properties(logSettings))
-    return {
-      command: findJava() ?? 'java',
-      args: [
-        ...javaOptions,
-        `-Dlog4j2.configurationFile=${logging}`,
-        '-cp',
-        kafkaClassPath(),
-        'kafka.Kafka',
-        config,
-      ],
-      logFile: join(dir, 'kafka.log'),
-    }
-  },
-  // The answer's error code stands behind its length and correlation id.
-  isReady: (port) =>
-    answers(port, apiVersionsRequest, (bytes) => bytes.length >= 10 && bytes[8] === 0 && bytes[9] === 0),
+/** What a broker has beside the plain listener, for tests of logins and TLS. */
+export interface KafkaExtras {
+  /** Security protocol of each further listener by its name, in capitals; their ports follow the controller's. Advertised as `localhost`. */
+  listeners: Readonly<Record<string, 'SSL' | 'SASL_PLAINTEXT' | 'SASL_SSL'>>
+  settings: Readonly<Record<string, string | number>>
 }
+
+export const kafka: Broker = kafkaWith({ listeners: {}, settings: {} })
+
+/** A broker of Kafka with more listeners and settings than every test needs. */
+export function kafkaWith({ listeners, settings: more }: KafkaExtras): Broker {
+  const names = Object.keys(listeners)
+  return {
+    title: 'Kafka',
+    portCount: 2 + names.length,
+    address: (port) => `127.0.0.1:${port}`,
+    prepare(dir, [port = 0, controllerPort = 0, ...ports]) {
+      const data = join(dir, 'data')
+      if (!existsSync(data)) {
+        // In one step: half a copy would never start again.
+        cpSync(formattedFolder(), `${data}.new`, { recursive: true })
+        renameSync(`${data}.new`, data)
+      }
+      const config = join(dir, 'server.properties')
+      const own = settings(data, port, controllerPort)
+      const placesAt = (host: string) => names.map((name, index) => `${name}://${host}:${ports[index] ?? 0}`)
+      const protocols = Object.entries({ ...plainListeners, ...listeners })
+      const all = {
+        ...own,
+        listeners: [own.listeners, ...placesAt('127.0.0.1')].join(),
+        'advertised.listeners': [own['advertised.listeners'], ...placesAt('localhost')].join(),
+        'listener.security.protocol.map': protocols.map(([name, protocol]) => `${name}:${protocol}`).join(),
+        ...more,
+      }
+      writeFileSync(config, properties(all))
+      const logging = join(dir, 'log4j2.properties')
+      writeFileSync(logging, properties(logSettings))
+      return {
+        command: findJava() ?? 'java',
+        args: [
+          ...javaOptions,
+          `-Dlog4j2.configurationFile=${logging}`,
+          '-cp',
+          kafkaClassPath(),
+          'kafka.Kafka',
+          config,
+        ],
+        logFile: join(dir, 'kafka.log'),
+      }
+    },
+    // The answer's error code stands behind its length and correlation id.
+    isReady: (port) =>
+      answers(port, apiVersionsRequest, (bytes) => bytes.length >= 10 && bytes[8] === 0 && bytes[9] === 0),
+  }
+}
+
+const plainListeners = { PLAINTEXT: 'PLAINTEXT', CONTROLLER: 'PLAINTEXT' }
 
 // One busy machine runs it beside everything else: a small heap, one collector thread, the quick compiler only.
 const javaOptions = [

@@ -41,7 +41,7 @@ export async function createTopics(
         created.push(name)
       } catch (error) {
         if (hasApiId(error, ALREADY_EXISTS)) continue
-        throw kafkaError(error, connection.address, `topic ${name} could not be created`)
+        throw kafkaError(error, connection, `topic ${name} could not be created`)
       }
     }
   } finally {

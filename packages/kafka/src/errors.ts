@@ -1,4 +1,6 @@
 import { errorMessage, PermanentError, type ThroughlineError, UnavailableError } from '@throughline/core'
+import type { Connection } from './options.ts'
+import { AUTHENTICATION_CODE } from './sasl.ts'
 
 /** The driver's error, read without trusting its shape. */
 interface Leaf {
@@ -16,11 +18,16 @@ const REFUSED_API_IDS: ReadonlySet<string> = new Set([
   'INVALID_GROUP_ID',
   'INVALID_SESSION_TIMEOUT',
   'INVALID_TOPIC_EXCEPTION',
-  'SASL_AUTHENTICATION_FAILED',
   'TOPIC_AUTHORIZATION_FAILED',
-  'UNSUPPORTED_SASL_MECHANISM',
   'UNSUPPORTED_VERSION',
 ])
+/** The broker does not let us in. */
+const LOGIN_API_IDS: ReadonlySet<string> = new Set([
+  'ILLEGAL_SASL_STATE',
+  'SASL_AUTHENTICATION_FAILED',
+  'UNSUPPORTED_SASL_MECHANISM',
+])
+const LOGIN_CODE = 'PLT_KFK_AUTHENTICATION'
 const TOO_LARGE_API_IDS: ReadonlySet<string> = new Set(['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE'])
 const UNKNOWN_TOPIC_API_IDS: ReadonlySet<string> = new Set(['UNKNOWN_TOPIC_ID', 'UNKNOWN_TOPIC_OR_PARTITION'])
 /** The broker does not take these messages. */
@@ -31,7 +38,6 @@ const BAD_MESSAGE_API_IDS: ReadonlySet<string> = new Set([
   'UNSUPPORTED_FOR_MESSAGE_FORMAT',
 ])
 const REFUSED_CODES: ReadonlySet<string> = new Set([
-  'PLT_KFK_AUTHENTICATION',
   'PLT_KFK_UNSUPPORTED',
   'PLT_KFK_UNSUPPORTED_API',
   'PLT_KFK_UNSUPPORTED_COMPRESSION',
@@ -45,6 +51,8 @@ export function hasApiId(error: unknown, ids: ReadonlySet<string>): boolean {
 
 /** `code` of the error of a message whose topic the cluster does not have: final for the message, not for whoever creates the topic. */
 export const UNKNOWN_TOPIC_CODE = 'TL_KAFKA_TOPIC_UNKNOWN'
+
+const REFUSED_CODE = 'TL_KAFKA_REFUSED'
 
 /** A topic that the cluster does not have: the driver words it instead of naming it. */
 export function isUnknownTopic(error: unknown): boolean {
@@ -60,20 +68,56 @@ export function isUnknownTopic(error: unknown): boolean {
  * A driver's error as one of ours, in a sentence that names the address.
  * @param failed what could not be done: `cannot be reached`, `the group orders could not be joined`.
  */
-export function kafkaError(error: unknown, address: string, failed: string): ThroughlineError {
-  if (error instanceof UnavailableError || error instanceof PermanentError) return error
+export function kafkaError(
+  error: unknown,
+  { address, login }: Pick<Connection, 'address' | 'login'>,
+  failed: string,
+): ThroughlineError {
+  const own = ownError(error)
+  if (own !== null) return own
   const leaves = leavesOf(error)
   const causes = [...new Set(leaves.map(({ message }) => message.replace(/\.$/, '')))].slice(0, 3).join('; ')
+  const isLogin = leaves.some(
+    ({ apiId = '', codes }) => LOGIN_API_IDS.has(apiId) || codes.includes(LOGIN_CODE),
+  )
+  if (isLogin) {
+    const who = login === undefined ? '' : ` ${login}`
+    const message = `Kafka at ${address}: ${failed}: the login${who} failed: ${causes}`
+    return new PermanentError(message, { cause: error, code: AUTHENTICATION_CODE })
+  }
   const message = `Kafka at ${address}: ${failed}: ${causes}`
   const refused = leaves.some(
     ({ apiId = '', codes }) => REFUSED_API_IDS.has(apiId) || codes.some((code) => REFUSED_CODES.has(code)),
   )
-  if (refused) return new PermanentError(message, { cause: error, code: 'TL_KAFKA_REFUSED' })
+  if (refused) return new PermanentError(message, { cause: error, code: REFUSED_CODE })
   if (hasApiId(error, TOO_LARGE_API_IDS)) {
     return new PermanentError(message, { cause: error, code: 'TL_TOO_LARGE' })
   }
   if (hasApiId(error, BAD_MESSAGE_API_IDS)) return new PermanentError(message, { cause: error })
   return new UnavailableError(message, { cause: error })
+}
+
+/** Whether trying again cannot help. */
+export function isPermanent(error: unknown): boolean {
+  return kafkaError(error, { address: '', login: undefined }, '') instanceof PermanentError
+}
+
+/** Whether the broker does not let us do this at all, whatever the message. */
+export function isRefusal(error: unknown): boolean {
+  const { code } = kafkaError(error, { address: '', login: undefined }, '')
+  return code === REFUSED_CODE || code === AUTHENTICATION_CODE
+}
+
+/** One of ours that the driver has wrapped: a token provider's. */
+function ownError(error: unknown, depth = 0): UnavailableError | PermanentError | null {
+  if (error instanceof UnavailableError || error instanceof PermanentError) return error
+  if (depth >= MAX_DEPTH || !(error instanceof Error)) return null
+  const inner = error instanceof AggregateError ? error.errors : [error.cause]
+  for (const each of inner) {
+    const own = ownError(each, depth + 1)
+    if (own !== null) return own
+  }
+  return null
 }
 
 /** The innermost errors: the driver wraps a refused connection three deep. */

@@ -6,6 +6,8 @@ export * from './admin.ts'
 export * from './binding.ts'
 export { UNKNOWN_TOPIC_CODE } from './errors.ts'
 export type { KafkaOptions, KafkaPublisherOptions, KafkaStart, KafkaSubscriberOptions } from './options.ts'
+export type { PasswordCredentials, SaslCredentials, TokenCredentials } from './sasl.ts'
+export { AUTHENTICATION_CODE } from './sasl.ts'
 export * from './transport.ts'
 
 /** A Kafka cluster to publish to and subscribe from. Connects when first used. Throws PermanentError when an option is wrong. */

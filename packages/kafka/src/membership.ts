@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { Consumer, type GroupAssignment } from '@platformatic/kafka'
-import { PermanentError, UnavailableError } from '@throughline/core'
+import { UnavailableError } from '@throughline/core'
 import type { Assignment } from './assignment.ts'
 import { cooperativeAssigner } from './assignor.ts'
-import { hasApiId, kafkaError } from './errors.ts'
+import { hasApiId, isPermanent } from './errors.ts'
 import { createHealth } from './health.ts'
 import { within } from './notifier.ts'
 import { type Connection, clientOptions, type KafkaStart } from './options.ts'
@@ -130,8 +130,7 @@ export function createMembership(connection: Connection, options: MembershipOpti
         return
       } catch (error) {
         const patienceMs = hasApiId(error, REJOIN) ? rebalanceTimeoutMs : lostAfterMs
-        const permanent = kafkaError(error, '', '') instanceof PermanentError
-        if (left || permanent || performance.now() - began >= patienceMs) throw error
+        if (left || isPermanent(error) || performance.now() - began >= patienceMs) throw error
         await delay(REJOIN_PAUSE_MS)
       }
     }

@@ -1,6 +1,8 @@
+import { isIP } from 'node:net'
 import type { ConnectionOptions as TlsOptions } from 'node:tls'
 import type { SASLOptions } from '@platformatic/kafka'
 import { PermanentError } from '@throughline/core'
+import { driverCredentials, loginOf, type SaslCredentials } from './sasl.ts'
 
 /** How to reach the brokers; the same for publishers and subscribers. */
 export interface KafkaOptions {
@@ -8,10 +10,10 @@ export interface KafkaOptions {
   readonly brokers: string | readonly string[]
   /** Shown in the broker's logs and quotas, and as `messaging.client.id`. Default `throughline`. */
   readonly clientId?: string
-  /** Node's TLS options; `{}` for TLS with the machine's certificates. Default: no TLS. */
+  /** Node's TLS options, `ca`, `cert` and `key` or `pfx` and others; `{}` for TLS with the machine's certificates. Default: no TLS. */
   readonly tls?: TlsOptions
-  /** SASL mechanism and credentials, as @platformatic/kafka takes them. Default: none. */
-  readonly sasl?: SASLOptions
+  /** Who logs in, by PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER. Default: nobody. */
+  readonly sasl?: SaslCredentials
   /** How long one TCP connection may take, milliseconds. Default 5,000. */
   readonly connectTimeoutMs?: number
 }
@@ -66,6 +68,8 @@ export interface Connection {
   readonly address: string
   readonly tls: TlsOptions | undefined
   readonly sasl: SASLOptions | undefined
+  /** For error texts: mechanism and user, where there is a login. */
+  readonly login: string | undefined
 }
 
 // A host name, IPv4 or bracketed IPv6 address, with an optional port. A URL (which may hold a password) is none.
@@ -91,7 +95,8 @@ export function connectionOf(options: KafkaOptions): Connection {
     connectTimeoutMs: positive('connectTimeoutMs', connectTimeoutMs),
     address: list.join(','),
     tls: options.tls,
-    sasl: options.sasl,
+    sasl: options.sasl && driverCredentials(options.sasl),
+    login: options.sasl && loginOf(options.sasl),
   }
 }
 
@@ -109,9 +114,14 @@ export function clientOptions(connection: Connection) {
     bootstrapBrokers: [...brokers],
     connectTimeout: connectTimeoutMs,
     retries: 0,
-    ...(tls === undefined ? {} : { tls, tlsServerName: tls.servername ?? true }),
+    ...(tls === undefined ? {} : { tls, tlsServerName: tls.servername ?? hasNames(brokers) }),
     ...(sasl === undefined ? {} : { sasl }),
   }
+}
+
+/** Whether to say in the TLS handshake which host is meant. An address is not to be said (RFC 6066 §3), and Node warns of it. */
+function hasNames(brokers: readonly string[]): boolean {
+  return brokers.some((broker) => isIP((BROKER.exec(broker)?.[1] ?? '').replace(/^\[|\]$/g, '')) === 0)
 }
 
 /** The number, or PermanentError naming the option: a zero or NaN would hang or spin somewhere far from its cause. */

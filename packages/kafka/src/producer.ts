@@ -29,7 +29,7 @@ export function createProducerClient(connection: Connection, requestTimeoutMs: n
       try {
         await producer.metadata({ topics: [], forceUpdate: true })
       } catch (error) {
-        throw kafkaError(error, connection.address, 'no broker can be reached')
+        throw kafkaError(error, connection, 'no broker can be reached')
       }
     },
     async partitionsOf(topic) {

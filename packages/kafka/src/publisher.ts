@@ -6,7 +6,7 @@ import {
   type ThroughlineError,
   UnavailableError,
 } from '@throughline/core'
-import { isUnknownTopic, kafkaError, UNKNOWN_TOPIC_CODE } from './errors.ts'
+import { isRefusal, isUnknownTopic, kafkaError, UNKNOWN_TOPIC_CODE } from './errors.ts'
 import { createGather, type Gather } from './gather.ts'
 import { type Connection, isTopicName, type KafkaPublisherOptions, positive } from './options.ts'
 import { createRotation, partitionOf, type Rotation } from './partition.ts'
@@ -71,7 +71,7 @@ export function kafkaPublisher(connection: Connection, options: KafkaPublisherOp
 
     function giveUp(): void {
       const failed = `not confirmed within ${timeoutMs} ms`
-      const error = new UnavailableError(kafkaError(lastFailure, connection.address, failed).message)
+      const error = new UnavailableError(kafkaError(lastFailure, connection, failed).message)
       messages.forEach((_, index) => {
         answer(index, { ok: false, error })
       })
@@ -157,7 +157,7 @@ export function kafkaPublisher(connection: Connection, options: KafkaPublisherOp
         return
       } catch (error) {
         const permanent = permanentFailure(topic, partition, error, performance.now() - began)
-        if (permanent !== null && (open.length === 1 || isOfTopic(error))) return fail(open, permanent)
+        if (permanent !== null && (open.length === 1 || isOfAll(error))) return fail(open, permanent)
         if (permanent !== null) {
           // One message spoils the batch for all: halves are sent until it stands alone.
           const middle = Math.ceil(open.length / 2)
@@ -183,14 +183,13 @@ export function kafkaPublisher(connection: Connection, options: KafkaPublisherOp
     lastFailure = error
     const ours = isUnknownTopic(error)
       ? topicError(topic, error)
-      : kafkaError(error, connection.address, `${topic}[${partition}] did not take it`)
+      : kafkaError(error, connection, `${topic}[${partition}] did not take it`)
     return ours instanceof PermanentError ? ours : null
   }
 
   function topicError(topic: string, error: unknown): ThroughlineError {
-    const { address } = connection
-    if (!isUnknownTopic(error)) return kafkaError(error, address, `topic ${topic} could not be looked up`)
-    const message = `Kafka at ${address} has no topic ${topic}: create it or correct the name`
+    if (!isUnknownTopic(error)) return kafkaError(error, connection, `topic ${topic} could not be looked up`)
+    const message = `Kafka at ${connection.address} has no topic ${topic}: create it or correct the name`
     return new PermanentError(message, { cause: error, code: UNKNOWN_TOPIC_CODE })
   }
 
@@ -213,9 +212,9 @@ export function kafkaPublisher(connection: Connection, options: KafkaPublisherOp
   }
 }
 
-/** Of the whole topic: no use in finding out which message of the batch it was. */
-function isOfTopic(error: unknown): boolean {
-  return isUnknownTopic(error) || kafkaError(error, '', '').code === 'TL_KAFKA_REFUSED'
+/** Of the whole topic or connection: no use in finding out which message of the batch it was. */
+function isOfAll(error: unknown): boolean {
+  return isUnknownTopic(error) || isRefusal(error)
 }
 
 function fail(batch: readonly Pending[], error: ThroughlineError): void {

@@ -127,7 +127,7 @@ export async function openSession(
 
   function onLost(error: unknown): void {
     if (ending !== null) return
-    failure = kafkaError(error, connection.address, `${reader} lost its connection`)
+    failure = kafkaError(error, connection, `${reader} lost its connection`)
     void close()
   }
 
@@ -192,7 +192,7 @@ export async function openSession(
   } catch (error) {
     failure ??= kafkaError(
       error,
-      connection.address,
+      connection,
       `${reader} could not be ${group === undefined ? 'started' : 'joined'}`,
     )
     await close()

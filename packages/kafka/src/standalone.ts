@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { Consumer, type GroupAssignment } from '@platformatic/kafka'
 import { PermanentError, UnavailableError } from '@throughline/core'
 import { type Assignment, assignmentKey } from './assignment.ts'
-import { isUnknownTopic, kafkaError, UNKNOWN_TOPIC_CODE } from './errors.ts'
+import { isPermanent, isUnknownTopic, UNKNOWN_TOPIC_CODE } from './errors.ts'
 import type { Identity, Membership, Start } from './membership.ts'
 import { within } from './notifier.ts'
 import { type Connection, clientOptions, type KafkaStart } from './options.ts'
@@ -44,8 +44,7 @@ export function createStandalone(connection: Connection, options: StandaloneOpti
         const isUnknown = isUnknownTopic(error)
         // One that has just been created is not known everywhere yet.
         const patienceMs = isUnknown ? Math.min(UNKNOWN_TOPIC_GRACE_MS, lostAfterMs) : lostAfterMs
-        const permanent = kafkaError(error, '', '') instanceof PermanentError
-        if (closed || permanent || performance.now() - began >= patienceMs) {
+        if (closed || isPermanent(error) || performance.now() - began >= patienceMs) {
           throw isUnknown ? unknownTopic(error) : error
         }
         await delay(RETRY_PAUSE_MS)

@@ -1,6 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { PermanentError } from '@throughline/core'
-import { isUnknownTopic, kafkaError } from './errors.ts'
+import { isPermanent, isUnknownTopic } from './errors.ts'
 
 /** How long a topic may be unknown until that is believed: one that has just been created is not known everywhere yet. */
 export const UNKNOWN_TOPIC_GRACE_MS = 1000
@@ -51,7 +50,7 @@ export function createTopicTable(
         onFailure(error)
         const patienceMs = isUnknownTopic(error) ? Math.min(UNKNOWN_TOPIC_GRACE_MS, timeoutMs) : timeoutMs
         const leftMs = patienceMs - (performance.now() - began)
-        if (leftMs <= 0 || kafkaError(error, '', '') instanceof PermanentError) throw error
+        if (leftMs <= 0 || isPermanent(error)) throw error
         await pause(Math.min(backoffMs(failures), leftMs))
       }
     }

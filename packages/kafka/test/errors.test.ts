@@ -10,12 +10,14 @@ import {
 import { PermanentError, UnavailableError } from '@throughline/core'
 import { isUnknownTopic, kafkaError } from '../src/errors.ts'
 
+const at = { address: 'a', login: undefined }
+
 test('a refused connection is one sentence with the address and the innermost cause', () => {
   const refused = new Error('connect ECONNREFUSED 127.0.0.1:1')
   const network = new NetworkError('Connection to 127.0.0.1:1 failed.', { cause: refused })
   const error = kafkaError(
     new MultipleErrors('Cannot connect.', [network]),
-    '127.0.0.1:1',
+    { address: '127.0.0.1:1', login: undefined },
     'no broker can be reached',
   )
   assert.ok(error instanceof UnavailableError)
@@ -26,7 +28,7 @@ test('a refused connection is one sentence with the address and the innermost ca
 })
 
 test('what the broker refuses for good is permanent, what may pass is not', () => {
-  const of = (id: string) => kafkaError(new MultipleErrors('m', [new ProtocolError(id)]), 'a', 'f')
+  const of = (id: string) => kafkaError(new MultipleErrors('m', [new ProtocolError(id)]), at, 'f')
   for (const id of ['INVALID_TOPIC_EXCEPTION', 'TOPIC_AUTHORIZATION_FAILED', 'INVALID_TIMESTAMP']) {
     assert.ok(of(id) instanceof PermanentError, id)
   }
@@ -45,7 +47,7 @@ test('failed authentication is permanent though it is wrapped in a network error
   const wrapped = new NetworkError('Connection failed.', {
     cause: new AuthenticationError('SASL authentication failed.'),
   })
-  assert.ok(kafkaError(wrapped, 'a', 'f') instanceof PermanentError)
+  assert.ok(kafkaError(wrapped, at, 'f') instanceof PermanentError)
 })
 
 test('unknown topics are known by code and by the driver’s words', () => {
@@ -56,6 +58,6 @@ test('unknown topics are known by code and by the driver’s words', () => {
 
 test('whatever was thrown is an error with a sentence', () => {
   for (const thrown of ['text', null, undefined, 7, {}, new AggregateError([])]) {
-    assert.ok(kafkaError(thrown, 'a', 'failed') instanceof UnavailableError)
+    assert.ok(kafkaError(thrown, at, 'failed') instanceof UnavailableError)
   }
 })

@@ -1,4 +1,4 @@
-import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
+import { STATUS_CODES } from 'node:http'
 import {
   InvalidEventError,
   PermanentError,
@@ -25,9 +25,6 @@ export interface Answer {
   readonly problem: Problem | null
 }
 
-const LINGER_MS = 1000
-const LINGER_BYTES = 4 * 1024 * 1024
-
 export function problem(
   status: number,
   code: string,
@@ -44,6 +41,15 @@ export function unavailable(code: string, detail: string, retryAfterMs: number):
   const seconds = String(Math.max(1, Math.ceil(retryAfterMs / 1000)))
   return problem(503, code, detail, { headers: { 'retry-after': seconds } })
 }
+
+/** What a sender is asked to wait where nothing else says it, milliseconds. */
+export const RETRY_MS = 1000
+
+export const CLOSING = unavailable(
+  'TL_CLOSING',
+  'the service is being stopped; send the event again',
+  RETRY_MS,
+)
 
 /** What a settlement answers its sender. */
 export function settlementAnswer(outcome: Settlement): Answer {
@@ -79,46 +85,12 @@ function detailOf(reason: Error): string {
   return reason instanceof PermanentError ? reason.message : 'the event could not be processed'
 }
 
-/**
- * Writes the one answer of a request; a second one is ignored. `close` ends the connection after it. A body that is
- * still arriving and will not be read makes the end wait a little: closing under unread bytes resets the connection,
- * and the caller would never see its answer.
- */
-export function writeAnswer(
-  request: IncomingMessage,
-  response: ServerResponse,
-  answer: Answer,
-  close: boolean,
-): void {
-  if (response.headersSent || response.destroyed) return
-  const body = answer.problem === null ? '' : JSON.stringify(answer.problem)
-  response.writeHead(answer.status, {
-    ...answer.headers,
-    ...(answer.problem === null
-      ? {}
-      : { 'content-type': 'application/problem+json', 'content-length': String(Buffer.byteLength(body)) }),
-    ...(close ? { connection: 'close' } : {}),
-  })
-  if (request.complete || !close) {
-    response.end(body)
-    return
-  }
-  response.write(body)
-  linger(request, () => response.end())
+/** The headers of an answer, those of its body's framing apart. */
+export function answerHeaders({ headers, problem }: Answer): Record<string, string> {
+  return problem === null ? { ...headers } : { ...headers, 'content-type': 'application/problem+json' }
 }
 
-function linger(request: IncomingMessage, done: () => void): void {
-  let seen = 0
-  const timer = setTimeout(done, LINGER_MS)
-  const finish = () => {
-    clearTimeout(timer)
-    done()
-  }
-  request.once('close', finish)
-  request.on('data', (chunk: Uint8Array) => {
-    seen += chunk.length
-    if (seen > LINGER_BYTES) finish()
-  })
-  request.on('error', () => {})
-  request.resume()
+/** The text of an answer's body; empty where it has none. */
+export function answerBody({ problem }: Answer): string {
+  return problem === null ? '' : JSON.stringify(problem)
 }

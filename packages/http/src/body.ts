@@ -1,5 +1,14 @@
 import type { IncomingMessage } from 'node:http'
-import { TooLargeError } from '@throughline/core'
+import { TooLargeError, UnavailableError } from '@throughline/core'
+
+/** A body parser before the handler has taken the body: nobody can know any more what was sent. */
+export class BodyUsedError extends UnavailableError {
+  constructor() {
+    super('the body was read before it reached the handler; mount it before any body parser', {
+      code: 'TL_BODY_USED',
+    })
+  }
+}
 
 /**
  * Reads a request's body. Rejects with TooLargeError as soon as it is over the limit, the rest unread, and with the
@@ -7,6 +16,7 @@ import { TooLargeError } from '@throughline/core'
  * before the answer.
  */
 export function readBody(request: IncomingMessage, limitBytes: number): Promise<Uint8Array> {
+  if (request.readableEnded) return Promise.reject(new BodyUsedError())
   return new Promise((resolve, reject) => {
     const chunks: Uint8Array[] = []
     let size = 0
@@ -18,12 +28,31 @@ export function readBody(request: IncomingMessage, limitBytes: number): Promise<
       } else chunks.push(chunk)
     }
     request.on('data', onData)
-    request.once('end', () =>
-      resolve(chunks.length === 1 ? (chunks[0] ?? EMPTY) : Buffer.concat(chunks, size)),
-    )
+    request.once('end', () => resolve(joined(chunks, size)))
     request.once('error', reject)
     request.once('close', () => reject(new Error('the caller went away')))
   })
+}
+
+/** The same of a stream of the web's kind. What is left of it is for the caller to cancel. */
+export async function readStream(
+  reader: ReadableStreamDefaultReader<Uint8Array>,
+  limitBytes: number,
+): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = []
+  let size = 0
+  for (;;) {
+    const { done, value } = await reader.read()
+    if (done) return joined(chunks, size)
+    size += value.byteLength
+    if (size > limitBytes) throw new TooLargeError(limitBytes)
+    chunks.push(value)
+  }
+}
+
+function joined(chunks: readonly Uint8Array[], size: number): Uint8Array {
+  const [first = EMPTY] = chunks
+  return chunks.length <= 1 ? first : Buffer.concat(chunks, size)
 }
 
 const EMPTY = new Uint8Array()

@@ -76,10 +76,18 @@ function fieldValue(value: HeaderValue): string {
 
 /** A received request's headers in order, from node:http's flat array. `content-type` is the message's own. */
 export function messageHeaders(rawHeaders: readonly string[]): Header[] {
+  const fields: [string, string][] = []
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2)
+    fields.push([rawHeaders[i] ?? '', rawHeaders[i + 1] ?? ''])
+  return fieldHeaders(fields)
+}
+
+/** The same from names and values. HTTP/2's own (`:path`) are no headers of the message. */
+export function fieldHeaders(fields: readonly (readonly [name: string, value: string])[]): Header[] {
   const headers: Header[] = []
-  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
-    const name = rawHeaders[i] ?? ''
-    if (name.toLowerCase() !== 'content-type') headers.push([name, readFieldValue(rawHeaders[i + 1] ?? '')])
+  for (const [name, value] of fields) {
+    if (name.startsWith(':') || name.toLowerCase() === 'content-type') continue
+    headers.push([name, readFieldValue(value)])
   }
   return headers
 }

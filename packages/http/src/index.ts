@@ -1,10 +1,18 @@
-import { type Broker, createBroker } from '@throughline/core'
+import {
+  type Broker,
+  type ConsumeOptions,
+  createBroker,
+  type EventHandler,
+  type MessageHandler,
+} from '@throughline/core'
+import { createHandler, type HttpHandler } from './handler.ts'
 import type { HttpPublisherOptions } from './publisher.ts'
 import type { HttpSubscriberOptions } from './subscriber.ts'
 import { type HttpOptions, type HttpTransport, httpTransport } from './transport.ts'
 
 export { decodeHeaderValue, encodeHeaderValue, httpBinding } from './binding.ts'
 export { HttpRefusedError, HttpUnavailableError } from './errors.ts'
+export type { HttpHandler, RequestHandler } from './handler.ts'
 export { isHeaderName } from './headers.ts'
 export type { ListenAddress } from './listen.ts'
 export type { HttpPublisherOptions } from './publisher.ts'
@@ -12,7 +20,16 @@ export type { ServerOptions } from './server.ts'
 export type { HttpDelivery, HttpSubscriberOptions } from './subscriber.ts'
 export { type HttpOptions, type HttpTransport, httpTransport } from './transport.ts'
 
+type HandlerOptions = HttpSubscriberOptions & ConsumeOptions & { readonly signal?: AbortSignal }
+
 export interface HttpBroker extends Broker<HttpPublisherOptions, HttpSubscriberOptions> {
+  /**
+   * Receives through a server of your own instead of `listen`: the same as `subscribe`, and the two functions to call
+   * from it, for the Fetch standard and for Node. `path` names the destination in spans and metrics, and is not looked at.
+   */
+  handler(options: HandlerOptions & { readonly raw?: false }, onEvent: EventHandler): Promise<HttpHandler>
+  /** The same for messages that need not be events. */
+  handler(options: HandlerOptions & { readonly raw: true }, onMessage: MessageHandler): Promise<HttpHandler>
   /** Where the server listens; null while no subscriber is open. */
   address: HttpTransport['address']
 }
@@ -20,5 +37,20 @@ export interface HttpBroker extends Broker<HttpPublisherOptions, HttpSubscriberO
 /** Publishes events by HTTP requests and receives them on a server: `http({ listen: '127.0.0.1:8081' })`. */
 export function http(options: HttpOptions = {}): HttpBroker {
   const transport = httpTransport(options)
-  return { ...createBroker(transport), address: transport.address }
+  const broker = createBroker(transport)
+
+  async function handler(
+    handling: HandlerOptions & { readonly raw?: boolean },
+    run: EventHandler | MessageHandler,
+  ): Promise<HttpHandler> {
+    const { mount, handler: functions } = createHandler()
+    const { raw, ...rest } = { ...handling, mount }
+    // The overloads tie `raw` to the handler's type.
+    const subscription = raw
+      ? await broker.subscribe({ ...rest, raw: true }, run as MessageHandler)
+      : await broker.subscribe(rest, run as EventHandler)
+    return Object.assign(subscription, functions)
+  }
+
+  return { ...broker, handler, address: transport.address }
 }

@@ -3,15 +3,10 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Duplex } from 'node:stream'
 import { context, ROOT_CONTEXT } from '@opentelemetry/api'
 import { ThroughlineError } from '@throughline/core'
-import { type Answer, problem, writeAnswer } from './answer.ts'
+import { problem } from './answer.ts'
+import type { Endpoint, Mount } from './incoming.ts'
 import { addressText, type ListenAddress, listenError } from './listen.ts'
-
-/** One path of a server. */
-export interface Endpoint {
-  readonly path: string
-  readonly methods: readonly string[]
-  handle(request: IncomingMessage, response: ServerResponse): void
-}
+import { nodeIncoming } from './node.ts'
 
 export interface ServerOptions {
   /** Until a request's headers have arrived, milliseconds; default 10 000. */
@@ -25,14 +20,9 @@ export interface ServerOptions {
 }
 
 /** One listening server for all subscribers of a transport: starts with the first, stops with the last. */
-export interface SharedServer {
-  /** Throws ThroughlineError: TL_PORT_TAKEN, TL_PATH_TAKEN and others. */
-  attach(endpoint: Endpoint): Promise<void>
-  detach(endpoint: Endpoint): Promise<void>
+export interface SharedServer extends Mount {
   /** Where it listens; null while it does not. */
   address(): ListenAddress | null
-  /** Where it was asked to listen; its port may be 0. */
-  readonly listen: ListenAddress
 }
 
 interface Running {
@@ -87,17 +77,9 @@ export function sharedServer(listen: ListenAddress, options: ServerOptions = {})
   function route(request: IncomingMessage, response: ServerResponse): void {
     const path = pathOf(request.url ?? '')
     const endpoint = endpoints.get(path)
-    if (endpoint === undefined) {
-      refuse(
-        request,
-        response,
-        problem(404, 'TL_PATH_UNKNOWN', `nothing is received at ${path.slice(0, 128)}`),
-      )
-    } else if (!endpoint.methods.includes(request.method ?? '')) {
-      const allow = endpoint.methods.join(', ')
-      const detail = `${path} takes ${allow}, not ${request.method}`
-      refuse(request, response, problem(405, 'TL_METHOD_UNKNOWN', detail, { headers: { allow } }))
-    } else endpoint.handle(request, response)
+    const incoming = nodeIncoming(request, response)
+    if (endpoint !== undefined) endpoint.handle(incoming)
+    else incoming.refuse(problem(404, 'TL_PATH_UNKNOWN', `nothing is received at ${path.slice(0, 128)}`))
   }
 
   async function attach(endpoint: Endpoint): Promise<void> {
@@ -131,15 +113,20 @@ export function sharedServer(listen: ListenAddress, options: ServerOptions = {})
     await stopping
   }
 
+  function address(): ListenAddress | null {
+    const bound = running?.server.address()
+    return bound === null || bound === undefined || typeof bound === 'string'
+      ? null
+      : { host: bound.address, port: bound.port }
+  }
+
   return {
-    listen,
     attach,
     detach,
-    address() {
-      const bound = running?.server.address()
-      return bound === null || bound === undefined || typeof bound === 'string'
-        ? null
-        : { host: bound.address, port: bound.port }
+    address,
+    attributes() {
+      const port = address()?.port ?? listen.port
+      return { 'server.address': listen.host, ...(port === 0 ? {} : { 'server.port': port }) }
     },
   }
 }
@@ -152,18 +139,6 @@ async function stop({ server, answering }: Running): Promise<void> {
   server.closeAllConnections()
   await closed
 }
-
-/**
- * Answers a request whose body has not been read. A connection is kept only where little is left to read; a caller
- * that announces no length, or a great one, is not listened to.
- */
-export function refuse(request: IncomingMessage, response: ServerResponse, answer: Answer): void {
-  const chunked = request.headers['transfer-encoding'] !== undefined
-  const length = Number(request.headers['content-length'] ?? 0)
-  writeAnswer(request, response, answer, chunked || !(length <= KEPT_BODY_BYTES))
-}
-
-const KEPT_BODY_BYTES = 64 * 1024
 
 /** Origin form without its query, or the path of the absolute form that proxies send (RFC 9112 §3.2). */
 function pathOf(target: string): string {

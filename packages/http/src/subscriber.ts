@@ -1,4 +1,3 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type Context, context, trace } from '@opentelemetry/api'
 import {
   type Delivery,
@@ -9,10 +8,18 @@ import {
   TooLargeError,
   UnavailableError,
 } from '@throughline/core'
-import { type Answer, problem, rejection, settlementAnswer, unavailable, writeAnswer } from './answer.ts'
-import { readBody } from './body.ts'
-import { messageHeaders, readFieldValue } from './headers.ts'
-import { refuse, type SharedServer } from './server.ts'
+import { admission } from './admission.ts'
+import {
+  type Answer,
+  CLOSING,
+  problem,
+  RETRY_MS,
+  rejection,
+  settlementAnswer,
+  unavailable,
+} from './answer.ts'
+import { BodyUsedError } from './body.ts'
+import type { Incoming, Mount } from './incoming.ts'
 
 export interface HttpSubscriberOptions {
   /** The path that is received at, exactly: `/events`. The query of a request is not looked at. */
@@ -23,6 +30,8 @@ export interface HttpSubscriberOptions {
   readonly maxBodyBytes?: number
   /** Requests at one time that have no answer yet; more get 503. Default 256. */
   readonly window?: number
+  /** Until a request's body has arrived, milliseconds; default 30 000. */
+  readonly bodyTimeoutMs?: number
   /** After this many milliseconds a request that is not settled is answered 503; default 25 000, less than clients wait. */
   readonly answerTimeoutMs?: number
 }
@@ -34,8 +43,7 @@ export interface HttpDelivery extends Delivery {
 
 /** One request that has no answer yet. */
 interface Exchange {
-  readonly request: IncomingMessage
-  readonly response: ServerResponse
+  readonly incoming: Incoming
   /** Aborted when the caller has gone, or will hear nothing more of this delivery. */
   readonly gone: AbortController
   timer: NodeJS.Timeout | undefined
@@ -44,21 +52,22 @@ interface Exchange {
 
 const DEFAULT_MAX_BODY_BYTES = 1024 * 1024
 const DEFAULT_WINDOW = 256
+const DEFAULT_BODY_TIMEOUT_MS = 30_000
 const DEFAULT_ANSWER_TIMEOUT_MS = 25_000
-const BUSY_RETRY_MS = 1000
 
-const CLOSING = unavailable('TL_CLOSING', 'the service is being stopped; send the event again', BUSY_RETRY_MS)
+const GONE = unavailable('TL_CALLER_GONE', 'the caller went away', RETRY_MS)
 
 /**
  * Each request to the path is one delivery, and its settlement is the answer. Requests beyond the window, and all while
  * nobody reads after reading has ended, are answered 503 at once. Throws PermanentError when an option is not valid.
  */
-export function httpSubscriber(options: HttpSubscriberOptions, server: SharedServer): Subscriber {
+export function httpSubscriber(options: HttpSubscriberOptions, mount: Mount): Subscriber {
   const {
     path,
     methods = ['POST'],
     maxBodyBytes = DEFAULT_MAX_BODY_BYTES,
     window = DEFAULT_WINDOW,
+    bodyTimeoutMs = DEFAULT_BODY_TIMEOUT_MS,
     answerTimeoutMs = DEFAULT_ANSWER_TIMEOUT_MS,
   } = options
   if (!/^\/[^?#\s]*$/.test(path)) {
@@ -74,74 +83,74 @@ export function httpSubscriber(options: HttpSubscriberOptions, server: SharedSer
   let draining = false
   let closed = false
 
-  const endpoint = { path, methods: methods.map((method) => method.toUpperCase()), handle }
+  const admit = admission(
+    path,
+    methods.map((method) => method.toUpperCase()),
+    maxBodyBytes,
+  )
+  const endpoint = { path, handle }
 
   function notify(): void {
     changed.resolve()
     changed = Promise.withResolvers()
   }
 
-  function handle(request: IncomingMessage, response: ServerResponse): void {
-    const refusal = refusalOf(request)
-    if (refusal === CLOSING) writeAnswer(request, response, CLOSING, true)
-    else if (refusal !== null) refuse(request, response, refusal)
-    else void receive(request, response)
+  function handle(incoming: Incoming): void {
+    const refusal = draining || closed ? CLOSING : (admit(incoming) ?? busy())
+    if (refusal === CLOSING) incoming.answer(CLOSING, true)
+    else if (refusal !== null) incoming.refuse(refusal)
+    else void receive(incoming)
   }
 
-  /** What can be said before the body is read. */
-  function refusalOf({ headers }: IncomingMessage): Answer | null {
-    if (draining || closed) return CLOSING
-    if (exchanges.size >= window) {
-      const detail = `${exchanges.size} events are being processed; send it again later`
-      return unavailable('TL_BUSY', detail, BUSY_RETRY_MS)
-    }
-    const length = Number(headers['content-length'] ?? 0)
-    if (length > maxBodyBytes) return rejection(new TooLargeError(maxBodyBytes, length))
-    const encoding = headers['content-encoding'] ?? 'identity'
-    if (encoding.toLowerCase() !== 'identity') {
-      const detail = `content-encoding ${encoding.slice(0, 64)} is not supported; send the body as it is`
-      return problem(415, 'TL_CONTENT_ENCODING_UNSUPPORTED', detail, {
-        headers: { 'accept-encoding': 'identity' },
-      })
-    }
-    return null
+  function busy(): Answer | null {
+    if (exchanges.size < window) return null
+    const detail = `${exchanges.size} events are being processed; send it again later`
+    return unavailable('TL_BUSY', detail, RETRY_MS)
   }
 
-  async function receive(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async function receive(incoming: Incoming): Promise<void> {
     const gone = new AbortController()
     const arrival = context.active()
-    const exchange: Exchange = { request, response, gone, timer: undefined, delivery: undefined }
+    const exchange: Exchange = { incoming, gone, timer: undefined, delivery: undefined }
     exchanges.add(exchange)
-    response.once('close', () => end(exchange, new UnavailableError('the caller went away')))
+    exchange.timer = setTimeout(() => late(exchange), bodyTimeoutMs)
+    incoming.onEnd(() => end(exchange, new UnavailableError('the caller went away'), GONE))
     try {
-      const body = await readBody(request, maxBodyBytes)
+      const body = await incoming.body(maxBodyBytes)
       if (!exchanges.has(exchange)) return
+      clearTimeout(exchange.timer)
       exchange.timer = setTimeout(() => expire(exchange), answerTimeoutMs)
-      exchange.delivery = deliveryOf(request, path, body, gone.signal, arrival)
+      exchange.delivery = deliveryOf(incoming, path, body, gone.signal, arrival)
       unsettled.set(exchange.delivery, exchange)
       waiting.push(exchange.delivery)
       notify()
     } catch (error) {
       if (error instanceof TooLargeError) answer(exchange, rejection(error), true)
-      else end(exchange, new UnavailableError(errorMessage(error)))
+      else if (error instanceof BodyUsedError) answer(exchange, problem(500, error.code, error.message), true)
+      else end(exchange, new UnavailableError(errorMessage(error)), GONE)
     }
+  }
+
+  function late(exchange: Exchange): void {
+    const detail = `the body did not arrive within ${bodyTimeoutMs} ms`
+    answer(exchange, problem(408, 'TL_BODY_TIMEOUT', detail), true)
   }
 
   function expire(exchange: Exchange): void {
     const detail = `the event was not processed within ${answerTimeoutMs} ms; send it again`
-    answer(exchange, unavailable('TL_ANSWER_TIMEOUT', detail, BUSY_RETRY_MS), draining)
+    answer(exchange, unavailable('TL_ANSWER_TIMEOUT', detail, RETRY_MS), draining)
     exchange.gone.abort(new UnavailableError(detail))
   }
 
   function answer(exchange: Exchange, what: Answer, close: boolean): void {
     forget(exchange)
-    writeAnswer(exchange.request, exchange.response, what, close)
+    exchange.incoming.answer(what, close)
   }
 
-  /** The connection is gone; after an answer there is nothing left to end. */
-  function end(exchange: Exchange, reason: Error): void {
+  /** Nobody hears the answer any more; after one there is nothing left to end. */
+  function end(exchange: Exchange, reason: Error, what: Answer): void {
     if (!exchanges.has(exchange)) return
-    forget(exchange)
+    answer(exchange, what, true)
     exchange.gone.abort(reason)
   }
 
@@ -164,7 +173,7 @@ export function httpSubscriber(options: HttpSubscriberOptions, server: SharedSer
 
   async function open(): Promise<void> {
     if (closed) throw new PermanentError('the subscriber is closed')
-    attached ??= server.attach(endpoint).catch((error: unknown) => {
+    attached ??= mount.attach(endpoint).catch((error: unknown) => {
       attached = null
       throw error
     })
@@ -202,9 +211,7 @@ export function httpSubscriber(options: HttpSubscriberOptions, server: SharedSer
 
   return {
     get attributes() {
-      const { host, port } = server.listen
-      const realPort = server.address()?.port ?? port
-      return { 'server.address': host, ...(realPort === 0 ? {} : { 'server.port': realPort }) }
+      return mount.attributes()
     },
     open,
     deliveries,
@@ -214,30 +221,26 @@ export function httpSubscriber(options: HttpSubscriberOptions, server: SharedSer
       giveBack([...exchanges])
       notify()
       await attached?.catch(() => {})
-      await server.detach(endpoint)
+      await mount.detach(endpoint)
     },
   }
 }
 
 function deliveryOf(
-  request: IncomingMessage,
+  incoming: Incoming,
   destination: string,
   body: Uint8Array,
   signal: AbortSignal,
   arrival: Context,
 ): HttpDelivery {
-  const contentType = request.headers['content-type']
+  const contentType = incoming.header('content-type')
   return {
-    message: {
-      body,
-      headers: messageHeaders(request.rawHeaders),
-      ...(contentType === undefined ? {} : { contentType: readFieldValue(contentType) }),
-    },
+    message: { body, headers: incoming.headers(), ...(contentType === undefined ? {} : { contentType }) },
     position: { destination },
     attempt: 1,
     signal,
-    // An instrumentation of node:http has made its SERVER span by now.
+    // An instrumentation of the server has made its SERVER span by now.
     ...(trace.getSpan(arrival) === undefined ? {} : { context: arrival }),
-    http: { method: request.method ?? '', clientAddress: request.socket.remoteAddress },
+    http: { method: incoming.method, clientAddress: incoming.clientAddress },
   }
 }

@@ -7,6 +7,7 @@ import {
 } from '@throughline/core'
 import { httpBinding } from './binding.ts'
 import { HttpRefusedError, HttpUnavailableError } from './errors.ts'
+import type { Mount } from './incoming.ts'
 import { type ListenAddress, parseListen } from './listen.ts'
 import { type HttpPublisherOptions, httpPublisher } from './publisher.ts'
 import { type ServerOptions, type SharedServer, sharedServer } from './server.ts'
@@ -17,7 +18,10 @@ export interface HttpOptions extends ServerOptions {
   readonly listen?: string
 }
 
-export interface HttpTransport extends Transport<HttpPublisherOptions, HttpSubscriberOptions> {
+/** A handler brings the mount that its requests come through; others are received by the transport's own server. */
+export type MountedOptions = HttpSubscriberOptions & { readonly mount?: Mount }
+
+export interface HttpTransport extends Transport<HttpPublisherOptions, MountedOptions> {
   /** Where the server listens, the real port where 0 was asked for; null while no subscriber is open. */
   address(): ListenAddress | null
 }
@@ -53,12 +57,14 @@ export function httpTransport(options: HttpOptions = {}): HttpTransport {
     },
     publisher: httpPublisher,
     subscriber(subscriberOptions) {
-      if (server === null) {
-        throw new PermanentError('listen is required to receive: http({ listen: "127.0.0.1:8081" })', {
-          code: 'TL_LISTEN_MISSING',
-        })
+      const mount = subscriberOptions.mount ?? server
+      if (mount === null) {
+        throw new PermanentError(
+          'listen is required to subscribe: http({ listen: "127.0.0.1:8081" }); handler() receives through a server of your own',
+          { code: 'TL_LISTEN_MISSING' },
+        )
       }
-      return httpSubscriber(subscriberOptions, server)
+      return httpSubscriber(subscriberOptions, mount)
     },
     address: () => server?.address() ?? null,
   }

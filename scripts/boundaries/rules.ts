@@ -39,7 +39,10 @@ export const rules: Readonly<Record<string, Rule>> = {
   'packages/explorer': { workspace: [], never: ['@opentelemetry/*'] },
   'packages/explorer-ui': { workspace: [], types: ['explorer/api'], tests: ['explorer'], never: ['node:*'] },
   'packages/cli': { workspace: ['core', ...everyTransport, 'bridge', 'explorer'] },
-  'examples/sensors': { workspace: ['core', ...everyTransport, 'bridge', 'explorer'] },
+  'examples/telemetry': { workspace: [] },
+  'examples/sensors': {
+    workspace: ['core', ...everyTransport, 'bridge', 'explorer', 'example-telemetry'],
+  },
 }
 
 /** What tests may import beyond the sources' rule. */

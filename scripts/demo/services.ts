@@ -42,7 +42,7 @@ export function serviceSpecs(settings: ServiceSettings): Record<ServiceName | 'e
   const urls = urlsOf(addresses)
   const file = (name: string, telemetry: boolean) => [
     ...source,
-    ...(telemetry ? ['--import', join(sensors, 'src/telemetry.ts')] : []),
+    ...(telemetry ? ['--import', '@throughline/example-telemetry'] : []),
     join(sensors, 'src', `${name}.ts`),
   ]
   const bridge = (route: string, admin: number) => [

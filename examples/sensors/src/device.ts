@@ -1,9 +1,9 @@
 // A device: takes readings from MQTT and shows each of them to an HTTP service.
 import { parseArgs } from 'node:util'
 import { errorMessage, UnavailableError } from '@throughline/core'
+import { shutdownTelemetry } from '@throughline/example-telemetry'
+import { ended } from '@throughline/example-telemetry/end'
 import { mqtt } from '@throughline/mqtt'
-import { ended } from './end.ts'
-import { shutdownTelemetry } from './telemetry.ts'
 
 const { values } = parseArgs({
   options: {

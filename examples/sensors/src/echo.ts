@@ -1,8 +1,8 @@
 // An HTTP service that answers with what it was sent. Nothing of Throughline in it.
 import { createServer } from 'node:http'
 import { parseArgs } from 'node:util'
-import { ended } from './end.ts'
-import { shutdownTelemetry } from './telemetry.ts'
+import { shutdownTelemetry } from '@throughline/example-telemetry'
+import { ended } from '@throughline/example-telemetry/end'
 
 const { values } = parseArgs({ options: { port: { type: 'string', default: process.env.PORT ?? '8082' } } })
 const maxBytes = 1 << 20

@@ -2,8 +2,8 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
+import { ended } from '@throughline/example-telemetry/end'
 import { connectAsync } from 'mqtt'
-import { ended } from './end.ts'
 import { readings } from './readings.ts'
 
 const { values } = parseArgs({

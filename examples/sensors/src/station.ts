@@ -3,10 +3,10 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { errorMessage } from '@throughline/core'
+import { shutdownTelemetry } from '@throughline/example-telemetry'
+import { ended } from '@throughline/example-telemetry/end'
 import { http } from '@throughline/http'
-import { ended } from './end.ts'
 import { readings } from './readings.ts'
-import { shutdownTelemetry } from './telemetry.ts'
 
 const { values } = parseArgs({
   options: {

@@ -15,7 +15,7 @@ const source = ['--conditions=@throughline/source', '--disable-warning=Experimen
 function start(name: string, otlpUrl: string, args: readonly string[]) {
   const child = spawn(
     process.execPath,
-    [...source, '--import', join(folder, 'src/telemetry.ts'), join(folder, `src/${name}.ts`), ...args],
+    [...source, '--import', '@throughline/example-telemetry', join(folder, `src/${name}.ts`), ...args],
     { env: { ...process.env, OTEL_SERVICE_NAME: name, OTEL_EXPORTER_OTLP_ENDPOINT: otlpUrl } },
   )
   const closed = once(child, 'close')

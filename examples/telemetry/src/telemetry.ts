@@ -1,4 +1,5 @@
-// OpenTelemetry for every service here, loaded before the service itself: node --import ./src/telemetry.ts src/device.ts
+// OpenTelemetry for every service of the examples, loaded before the service itself:
+// node --import @throughline/example-telemetry src/device.ts
 // Where spans go and what the service is called comes from the environment: OTEL_EXPORTER_OTLP_ENDPOINT,
 // OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES.
 import { createRequire } from 'node:module'

@@ -17,14 +17,15 @@ export interface Connection {
   requireUp(): void
   /** Ends it at once, with an error found by the caller. Does nothing when it is over. */
   fail(error: ThroughlineError): void
-  /** Sends DISCONNECT behind all that was written. `endSession`: the broker forgets the session. Idempotent. */
+  /** Sends DISCONNECT behind all that was written. `endSession`: the broker forgets the session (MQTT 5). Idempotent. */
   close(endSession?: boolean): Promise<void>
 }
 
 export interface ConnectionOptions {
   readonly clientId: string
-  /** Begin with an empty session. */
+  /** Begin with an empty session; in MQTT 3.1.1 it also ends with the connection. */
   readonly clean: boolean
+  /** MQTT 5 alone. */
   readonly sessionExpirySeconds: number
   readonly receiveMaximum?: number
   /** Called once, when it is over for whatever reason, or could not be opened. */
@@ -101,7 +102,7 @@ function clientOptions(
   endpoint: Endpoint,
   { clientId, clean, sessionExpirySeconds, receiveMaximum }: ConnectionOptions,
 ): IClientOptions {
-  const { protocol, host, port, path, username, password, keepaliveSeconds, connectTimeoutMs, tls } = endpoint
+  const { protocol, protocolVersion, host, port, path, username, password, tls } = endpoint
   return {
     ...tls,
     protocol,
@@ -111,17 +112,21 @@ function clientOptions(
     ...(username === undefined ? {} : { username }),
     ...(password === undefined ? {} : { password }),
     clientId,
-    protocolVersion: 5,
+    protocolVersion,
     clean,
-    keepalive: keepaliveSeconds,
-    connectTimeout: connectTimeoutMs,
+    keepalive: endpoint.keepaliveSeconds,
+    connectTimeout: endpoint.connectTimeoutMs,
     // Whoever uses the connection decides when to open another; MQTT.js would hold messages back meanwhile.
     reconnectPeriod: 0,
     queueQoSZero: false,
     resubscribe: false,
-    properties: {
-      sessionExpiryInterval: sessionExpirySeconds,
-      ...(receiveMaximum === undefined ? {} : { receiveMaximum }),
-    },
+    ...(protocolVersion === 4
+      ? {}
+      : {
+          properties: {
+            sessionExpiryInterval: sessionExpirySeconds,
+            ...(receiveMaximum === undefined ? {} : { receiveMaximum }),
+          },
+        }),
   }
 }

@@ -1,5 +1,6 @@
 import type { Delivery, TransportAttributes } from '@throughline/core'
 import type { Held } from './ack-gate.ts'
+import { unwrap } from './envelope.ts'
 import { messageOf } from './properties.ts'
 import { hasWildcard, matches } from './topic.ts'
 
@@ -13,12 +14,16 @@ export interface MqttDelivery extends Delivery {
   readonly [HELD]: Held
 }
 
-/** A received message as a delivery of one of the subscription's filters. `signal`: the life of its connection. */
-export function deliveryOf(held: Held, filters: readonly string[], signal: AbortSignal): MqttDelivery {
+/** A received message, out of its envelope, as a delivery of one of the subscription's filters. `signal`: the life of its connection. */
+export function deliveryOf(
+  held: Held,
+  { filters, envelope, signal }: { filters: readonly string[]; envelope: boolean; signal: AbortSignal },
+): MqttDelivery {
   const { topic, dup } = held.packet
+  const message = messageOf(held.packet)
   const filter = filters.find((each) => matches(each, topic))
   return {
-    message: messageOf(held.packet),
+    message: envelope ? unwrap(message) : message,
     position: {
       destination: topic,
       ...(filter !== undefined && hasWildcard(filter) ? { pattern: filter } : {}),

@@ -5,8 +5,13 @@ import { PermanentError } from '@throughline/core'
 export interface MqttOptions {
   /** `mqtt://host:1883`, `mqtts://host:8883`, `ws://host/path` or `wss://host/path`; a user and password may stand in it. */
   readonly url: string
-  /** The protocol to speak. Only MQTT 5 is supported. Default 5. */
-  readonly protocolVersion?: 5
+  /** 5, or 4 for MQTT 3.1.1 (whose protocol level that is), which carries no headers without `envelope`. Default 5. */
+  readonly protocolVersion?: 4 | 5
+  /**
+   * Publishes headers and content together in the payload, as JSON, and unwraps what arrives so: for MQTT 3.1.1, and
+   * for MQTT 5 where the other side speaks 3.1.1. Events are structured then. Default false.
+   */
+  readonly envelope?: boolean
   /**
    * Publishers connect as `<clientId>-pub`, subscribers as `<clientId>-sub`. Give one that is the same after a restart,
    * or the broker cannot keep messages for this process while it is away. Default: `throughline-` and random digits.
@@ -24,6 +29,8 @@ export interface MqttOptions {
   readonly connectTimeoutMs?: number
   /** Of `mqtts:` and `wss:`: `ca`, `cert`, `key` (PEM), `servername`, `rejectUnauthorized`. Default: the machine's authorities. */
   readonly tls?: TlsOptions
+  /** Told in words, once, what these options cannot do that one may expect. Default: a warning of the process. */
+  readonly onWarning?: (warning: string) => void
 }
 
 /** PEM texts, as Node's `tls.connect` takes them. */
@@ -41,6 +48,8 @@ export interface Endpoint {
   /** `mqtt://host:1883`: for error texts, without user and password. */
   readonly address: string
   readonly protocol: Protocol
+  readonly protocolVersion: 4 | 5
+  readonly envelope: boolean
   readonly host: string
   readonly port: number
   /** Of WebSocket URLs. */
@@ -63,9 +72,10 @@ const PORTS = { mqtt: 1883, mqtts: 8883, ws: 80, wss: 443 } as const
 
 /** Reads the options. Throws PermanentError naming the one that is wrong; never with the password in it. */
 export function parseOptions(options: MqttOptions): Endpoint {
-  const { url, protocolVersion = 5, clientId, instance, tls = {} } = options
+  const { url, protocolVersion = 5, envelope = false, clientId, instance, tls = {} } = options
   const { keepaliveSeconds = 30, connectTimeoutMs = 10_000 } = options
-  if (protocolVersion !== 5) fail(`protocolVersion: only 5 is supported, is ${String(protocolVersion)}`)
+  if (protocolVersion !== 4 && protocolVersion !== 5)
+    fail(`protocolVersion: must be 4 (MQTT 3.1.1) or 5, is ${String(protocolVersion)}`)
   if (!URL.canParse(url)) fail('url: is no URL; expected mqtt://host:1883')
   const { protocol: scheme, hostname, port, pathname, search, username, password } = new URL(url)
   const protocol = scheme.slice(0, -1)
@@ -79,6 +89,8 @@ export function parseOptions(options: MqttOptions): Endpoint {
   return {
     address: `${protocol}://${hostname}:${number}`,
     protocol,
+    protocolVersion,
+    envelope,
     host: hostname.replace(/^\[|\]$/g, ''),
     port: number,
     path: `${pathname === '' ? '/' : pathname}${search}`,
@@ -103,6 +115,12 @@ export function requireInteger(name: string, value: number, min: number, max: nu
   if (!Number.isInteger(value) || value < min || value > max) {
     fail(`${name}: must be an integer from ${min} to ${max}, is ${String(value)}`)
   }
+}
+
+/** Throws PermanentError for an option that MQTT 3.1.1 has no way to honour. */
+export function requireMqtt5({ protocolVersion }: Endpoint, name: string, value: unknown): void {
+  if (protocolVersion === 4 && value !== undefined)
+    fail(`${name}: needs protocolVersion 5, is 4 (MQTT 3.1.1)`)
 }
 
 function isProtocol(text: string): text is Protocol {

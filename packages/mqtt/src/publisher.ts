@@ -7,6 +7,7 @@ import {
   ThroughlineError,
   UnavailableError,
 } from '@throughline/core'
+import { wrap } from './envelope.ts'
 import { type Endpoint, requireInteger } from './options.ts'
 import { propertiesOf } from './properties.ts'
 import type { Outgoing, Sender, Sending } from './sender.ts'
@@ -25,7 +26,7 @@ export interface MqttPublisherOptions {
 
 /** Publisher over a shared connection; `onClose` says that it no longer needs it. */
 export function mqttPublisher(
-  { address }: Endpoint,
+  { address, protocolVersion, envelope }: Endpoint,
   sender: Sender,
   { topic, qos = 1, retain = false, timeoutMs = 30_000 }: MqttPublisherOptions,
   onClose: () => Promise<void>,
@@ -35,9 +36,11 @@ export function mqttPublisher(
   let closed: Promise<void> | null = null
 
   function outgoing(message: Message): Outgoing {
-    const { body, destination = topic } = message
+    const { destination = topic } = message
     validateTopic(destination)
-    return { topic: destination, payload: bufferOf(body), qos, retain, properties: propertiesOf(message) }
+    const carried = envelope ? wrap(message) : message
+    const properties = protocolVersion === 4 ? {} : propertiesOf(carried)
+    return { topic: destination, payload: bufferOf(carried.body), qos, retain, properties }
   }
 
   async function send(messages: readonly Message[]): Promise<readonly PublishResult[]> {

@@ -1,7 +1,7 @@
 import { errorMessage, PermanentError, type ThroughlineError, UnavailableError } from '@throughline/core'
 import { ReasonCodes } from 'mqtt'
 
-/** MQTT 5 §2.4. Of codes that mean "not now" another try can help; all others of 0x80 and above are final. */
+/** MQTT 5 §2.4, and of MQTT 3.1.1 §3.2.2.3 those below 128. Of codes that mean "not now" another try can help; all others are final. */
 const SESSION_TAKEN_OVER = 142
 const REFUSED_FOR_NOW = new Set([3, 128, 131, 136, 137, 139, 151, 156, 157, 159])
 const UNPUBLISHED_FOR_NOW = new Set([145, 151])
@@ -51,10 +51,10 @@ export function publishError(topic: string, cause: unknown): ThroughlineError {
   return new PermanentError(message, { cause, code: 'TL_MQTT_REFUSED' })
 }
 
-/** Why a SUBSCRIBE was not granted: its reason code in the SUBACK. */
-export function subscribeError(filter: string, code: number): ThroughlineError {
+/** Why a SUBSCRIBE was not granted: its reason code in the SUBACK. MQTT 3.1.1 has one for all reasons, which brokers use for what is forbidden. */
+export function subscribeError(filter: string, code: number, protocolVersion: 4 | 5 = 5): ThroughlineError {
   const message = `subscribing to "${filter}" failed: ${reasonText(code)}`
-  if (UNSUBSCRIBED_FOR_NOW.has(code)) return new UnavailableError(message)
+  if (protocolVersion === 5 && UNSUBSCRIBED_FOR_NOW.has(code)) return new UnavailableError(message)
   return new PermanentError(message, { code: 'TL_MQTT_REFUSED' })
 }
 

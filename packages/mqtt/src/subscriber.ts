@@ -10,7 +10,7 @@ import { type AckGate, gateAcks } from './ack-gate.ts'
 import { type Connection, startConnection } from './connection.ts'
 import { deliveryOf, heldOf, type MqttDelivery } from './delivery.ts'
 import { createInbox, type Inbox } from './inbox.ts'
-import { type Endpoint, requireInteger } from './options.ts'
+import { type Endpoint, requireInteger, requireMqtt5 } from './options.ts'
 import { subscribeError, TAKEN_OVER_CODE } from './reason.ts'
 import { createRivalry } from './rivalry.ts'
 import { validateFilter, validateShare } from './topic.ts'
@@ -28,9 +28,12 @@ export interface MqttSubscriberOptions {
   readonly window?: number
   /** Bytes of unacknowledged payloads at which reading stops too. Default 64 MiB. */
   readonly windowBytes?: number
-  /** How long the broker keeps messages for this client while it is away. Default 86 400 with a given clientId, else 300. */
+  /** How long the broker keeps messages for this client while it is away; MQTT 5. Default 86 400 with a given clientId, else 300. */
   readonly sessionExpirySeconds?: number
-  /** Begin each connection with an empty session, losing what came while away. Default false. */
+  /**
+   * Begin each connection with an empty session, losing what came while away. Default false; over MQTT 3.1.1 without a
+   * given clientId true, because nothing would ever end the session there.
+   */
   readonly clean?: boolean
 }
 
@@ -51,9 +54,11 @@ export function mqttSubscriber(
   options: MqttSubscriberOptions,
   onClose: () => void,
 ): Subscriber {
-  const { topics, qos = 1, share, window = 256, windowBytes = 64 * 1024 * 1024, clean = false } = options
-  const { sessionExpirySeconds = endpoint.isFixed ? FIXED_SESSION_SECONDS : GENERATED_SESSION_SECONDS } =
-    options
+  const { address, protocolVersion, envelope, isFixed, connectTimeoutMs } = endpoint
+  const { topics, qos = 1, share, window = 256, windowBytes = 64 * 1024 * 1024 } = options
+  const { clean = protocolVersion === 4 && !isFixed } = options
+  requireMqtt5(endpoint, 'sessionExpirySeconds', options.sessionExpirySeconds)
+  const { sessionExpirySeconds = isFixed ? FIXED_SESSION_SECONDS : GENERATED_SESSION_SECONDS } = options
   if (topics.length === 0)
     throw new PermanentError('MQTT options: topics: must name at least one topic filter')
   topics.forEach(validateFilter)
@@ -62,7 +67,7 @@ export function mqttSubscriber(
   requireInteger('windowBytes', windowBytes, 1, Number.MAX_SAFE_INTEGER)
   requireInteger('sessionExpirySeconds', sessionExpirySeconds, 0, 2 ** 32 - 1)
   const subscriptions = topics.map((topic) => (share === undefined ? topic : `$share/${share}/${topic}`))
-  const rivalry = createRivalry(endpoint.address, clientId)
+  const rivalry = createRivalry(address, clientId)
   const closing = new AbortController()
   let linking: Promise<Link> | null = null
   let current: Link | null = null
@@ -99,7 +104,7 @@ export function mqttSubscriber(
     const gate = gateAcks(connection.client, {
       window,
       windowBytes,
-      onMessage: (held) => inbox.push(deliveryOf(held, topics, life.signal)),
+      onMessage: (held) => inbox.push(deliveryOf(held, { filters: topics, envelope, signal: life.signal })),
       onFull: full.resolve,
       onBypass: connection.fail,
     })
@@ -116,7 +121,6 @@ export function mqttSubscriber(
 
   /** Fails the connection when the subscriber is closed or the time is up before `task` is done. */
   async function withinLimit({ fail }: Connection, task: () => Promise<void>): Promise<void> {
-    const { address, connectTimeoutMs } = endpoint
     const giveUp = () => fail(new UnavailableError(`${address} did not accept the subscription in time`))
     const timer = setTimeout(giveUp, connectTimeoutMs)
     closing.signal.addEventListener('abort', giveUp)
@@ -144,9 +148,10 @@ export function mqttSubscriber(
     if (cause instanceof PermanentError) return cause
     const granted = cause instanceof ErrorWithSubackPacket ? subackCodes(cause) : []
     for (const [index, code] of granted.entries()) {
-      if (typeof code === 'number' && code >= 128) return subscribeError(subscriptions[index] ?? '', code)
+      if (typeof code === 'number' && code >= 128)
+        return subscribeError(subscriptions[index] ?? '', code, protocolVersion)
     }
-    const message = `the connection to ${endpoint.address} was lost while subscribing`
+    const message = `the connection to ${address} was lost while subscribing`
     return new UnavailableError(message, { cause })
   }
 
@@ -154,7 +159,7 @@ export function mqttSubscriber(
   function requireGranted(filter: string, granted: number): void {
     if (granted >= Math.min(qos, 1)) return
     throw new PermanentError(
-      `${endpoint.address} grants QoS ${granted} for "${filter}", asked was ${qos}: messages could be lost; set qos: 0 if they may`,
+      `${address} grants QoS ${granted} for "${filter}", asked was ${qos}: messages could be lost; set qos: 0 if they may`,
       { code: 'TL_MQTT_REFUSED' },
     )
   }
@@ -183,7 +188,7 @@ export function mqttSubscriber(
       link?.gate.stop()
       link?.inbox.end()
       // Nobody can come back with an id that was made up.
-      await link?.connection.close(!endpoint.isFixed)
+      await link?.connection.close(!isFixed)
     } catch {
       // It was not connected, or has just lost the connection: nothing is left to be closed.
     } finally {

@@ -1,5 +1,5 @@
 import { PermanentError, type Publisher, type Subscriber, type Transport } from '@throughline/core'
-import { mqttBinding } from './binding.ts'
+import { mqttBinding, structuredBinding } from './binding.ts'
 import { deliveredAttributes } from './delivery.ts'
 import { clientIdOf, type MqttOptions, parseOptions } from './options.ts'
 import { type MqttPublisherOptions, mqttPublisher } from './publisher.ts'
@@ -9,11 +9,19 @@ import { type MqttSubscriberOptions, mqttSubscriber } from './subscriber.ts'
 export type MqttTransport = Transport<MqttPublisherOptions, MqttSubscriberOptions>
 
 /**
- * MQTT 5. All publishers share one connection, each subscriber has its own: its session is what the broker keeps
+ * MQTT 5 or 3.1.1. All publishers share one connection, each subscriber has its own: its session is what the broker keeps
  * messages in. Throws PermanentError for options that cannot work.
  */
 export function mqttTransport(options: MqttOptions): MqttTransport {
   const endpoint = parseOptions(options)
+  const isOld = endpoint.protocolVersion === 4
+  const carriesHeaders = !isOld || endpoint.envelope
+  const { onWarning = warn } = options
+  if (!carriesHeaders) {
+    onWarning(
+      `MQTT 3.1.1 carries no headers: every trace over ${endpoint.address} ends at the broker and another begins behind it; set envelope: true, or protocolVersion: 5`,
+    )
+  }
   const sender = createSender(endpoint)
   const publishers = new Set<symbol>()
   const sessions = new Set<string>()
@@ -29,6 +37,11 @@ export function mqttTransport(options: MqttOptions): MqttTransport {
 
   function subscriber(settings: MqttSubscriberOptions): Subscriber {
     const clientId = freeClientId(settings.session)
+    if (isOld && !endpoint.isFixed && settings.clean !== true) {
+      onWarning(
+        `MQTT 3.1.1 without a clientId has no session: what ${endpoint.address} gets for ${settings.topics.join(', ')} while "${clientId}" is not connected is lost`,
+      )
+    }
     const made = mqttSubscriber(endpoint, clientId, settings, () => sessions.delete(clientId))
     sessions.add(clientId)
     return made
@@ -51,11 +64,11 @@ export function mqttTransport(options: MqttOptions): MqttTransport {
     features: {
       acknowledges: true,
       ordering: 'destination',
-      headers: 'text',
+      headers: carriesHeaders ? 'text' : 'none',
       replay: false,
       answersSender: false,
     },
-    binding: mqttBinding,
+    binding: isOld || endpoint.envelope ? structuredBinding : mqttBinding,
     attributes: {
       connection: {
         'server.address': endpoint.host,
@@ -69,4 +82,8 @@ export function mqttTransport(options: MqttOptions): MqttTransport {
     publisher,
     subscriber,
   }
+}
+
+function warn(warning: string): void {
+  process.emitWarning(warning, { type: 'ThroughlineWarning', code: 'TL_MQTT' })
 }

@@ -3,11 +3,22 @@ import { test } from 'node:test'
 import {
   createEvent,
   decodeJsonEvent,
+  encodeJsonEvent,
+  type Header,
   InvalidEventError,
+  type Message,
   UnsupportedContentTypeError,
   validateEvent,
 } from '@throughline/core'
-import { carriers, receiveHttp, receiveKafka, receiveMqtt, textHeaders } from './support/carried.ts'
+import { wrap } from '../packages/mqtt/src/envelope.ts'
+import {
+  carriers,
+  receiveHttp,
+  receiveKafka,
+  receiveMqtt,
+  receiveMqtt3,
+  textHeaders,
+} from './support/carried.ts'
 import { createRandom, type Random } from './support/random.ts'
 
 /**
@@ -220,6 +231,29 @@ for (const transport of ['http', 'kafka', 'mqtt'] as const) {
     })
   })
 }
+
+test('any damaged envelope of MQTT 3.1.1 is an event or a typed error', () => {
+  const { binding } = carriers.mqtt3
+  const headers: Header[] = [
+    ['traceparent', '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'],
+    ['twice', 'a'],
+    ['twice', 'b'],
+  ]
+  const messages: Message[] = [
+    ...events.map((event) => ({ ...binding.encode(event, { mode: 'structured' }), headers })),
+    // Envelopes of data that is an event.
+    ...events.map((event) => ({ body: encodeJsonEvent(event), headers })),
+    { body: Uint8Array.of(0, 255), headers },
+  ]
+  const payloads = messages.map((message) => wrap(message).body ?? new Uint8Array())
+  fuzz((random) => {
+    let bytes = random.pick(payloads)
+    for (let left = 1 + random.below(4); left > 0; left--) bytes = damagedBytes(bytes, random)
+    const message = receiveMqtt3(bytes)
+    binding.isEvent(message)
+    return binding.decode(message)
+  })
+})
 
 test('any damaged JSON is an event or a typed error', () => {
   const texts = events.map(

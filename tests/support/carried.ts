@@ -5,6 +5,8 @@ import { mqttBinding } from '@throughline/mqtt'
 // What goes over the wire is a transport's own affair, so not among its exports.
 import { messageHeaders, readFieldValue, requestHeaders } from '../../packages/http/src/headers.ts'
 import { decodeRecord, encodeRecord } from '../../packages/kafka/src/record.ts'
+import { structuredBinding } from '../../packages/mqtt/src/binding.ts'
+import { unwrap, wrap } from '../../packages/mqtt/src/envelope.ts'
 import { messageOf, propertiesOf } from '../../packages/mqtt/src/properties.ts'
 
 /** A binding and what its transport makes of a message between the two sides, without a network. */
@@ -14,7 +16,7 @@ export interface Carrier {
   carry(message: Message): Message
 }
 
-export const carriers: Readonly<Record<'http' | 'kafka' | 'mqtt', Carrier>> = {
+export const carriers: Readonly<Record<'http' | 'kafka' | 'mqtt' | 'mqtt3', Carrier>> = {
   http: { binding: httpBinding, carry: (message) => receiveHttp(sentHeaders(message), message.body) },
   kafka: {
     binding: kafkaBinding,
@@ -29,6 +31,11 @@ export const carriers: Readonly<Record<'http' | 'kafka' | 'mqtt', Carrier>> = {
       const { userProperties, contentType } = propertiesOf(message)
       return receiveMqtt(Object.entries(userProperties ?? {}), contentType, message.body ?? new Uint8Array())
     },
+  },
+  /** MQTT 3.1.1 with the envelope, which is all that goes over the wire. */
+  mqtt3: {
+    binding: structuredBinding,
+    carry: (message) => receiveMqtt3(wrap(message).body ?? new Uint8Array()),
   },
 }
 
@@ -74,6 +81,11 @@ export function receiveMqtt(
   const properties = { userProperties, ...(contentType === undefined ? {} : { contentType }) }
   const payload = Buffer.from(body.buffer, body.byteOffset, body.byteLength)
   return messageOf({ cmd: 'publish', topic: 't', payload, qos: 1, dup: false, retain: false, properties })
+}
+
+/** A message as our client reads it off a payload in an envelope. */
+export function receiveMqtt3(body: Uint8Array): Message {
+  return unwrap({ body, headers: [] })
 }
 
 /** Header pairs as text, for a test that changes them. */

@@ -69,7 +69,9 @@ function connectMqtt(
   config: ConnectionConfig & { type: 'mqtt' },
   { instance, senderInstance = instance }: ConnectOptions,
 ): Connection {
-  const { type: _, ...options } = config
+  const { type: _, ...settings } = config
+  // What they cannot do is said of the configuration (config/warning.ts).
+  const options = { ...settings, onWarning: () => undefined }
   const own = instance === undefined ? {} : { instance }
   const sender = senderInstance === undefined ? {} : { instance: senderInstance }
   return connectionOf(name, mqtt({ ...options, ...own }), {

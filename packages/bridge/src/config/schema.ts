@@ -29,6 +29,7 @@ const mode = word(['binary', 'structured'])
   .default('binary')
   .describe('Content mode: attributes as headers, or the whole event as JSON in the body')
 
+const MQTT_VERSIONS = { 4: 4, 5: 5 } as const
 const clientId = pattern('a client id of letters, digits, dots, - and _', /^[A-Za-z0-9._-]{1,64}$/)
 
 export const connectionSchemas = {
@@ -56,10 +57,19 @@ export const connectionSchemas = {
       .describe('SASL credentials'),
   }),
   mqtt: z.strictObject({
-    type: z.literal('mqtt').describe('MQTT 5'),
+    type: z.literal('mqtt').describe('MQTT 5 or 3.1.1'),
     url: text('an address such as mqtt://localhost:1883 (mqtts:// with TLS)', (value) =>
       faultOfUrl(value, ['mqtt:', 'mqtts:', 'ws:', 'wss:']),
     ).describe('The broker'),
+    protocolVersion: z
+      .union([z.literal([4, 5]), z.enum(['4', '5']).transform((value) => MQTT_VERSIONS[value])], {
+        error: 'expected 4 (MQTT 3.1.1) or 5',
+      })
+      .prefault(5)
+      .describe('5, or 4 for MQTT 3.1.1, which carries no headers without envelope'),
+    envelope: flag()
+      .prefault(false)
+      .describe('Headers and event together in the payload, as JSON, both ways; for MQTT 3.1.1'),
     clientId: clientId
       .exactOptional()
       .describe(

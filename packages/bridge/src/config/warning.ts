@@ -7,12 +7,21 @@ export function warnAbout(
   routes: readonly RouteConfig[],
   document: ConfigDocument,
 ): void {
+  for (const [name, connection] of connections) warnAboutConnection(name, connection, document)
   const groups = new Map<string, string>()
   for (const route of routes) {
     warnAboutSource(route, connections, document)
     warnAboutTarget(route, document)
     warnAboutGroup(route, groups, document)
   }
+}
+
+function warnAboutConnection(name: string, connection: ConnectionConfig, document: ConfigDocument): void {
+  if (connection.type !== 'mqtt' || connection.protocolVersion === 5 || connection.envelope) return
+  document.warn(
+    ['connections', name, 'protocolVersion'],
+    'MQTT 3.1.1 carries no headers: traces end at this broker and others begin behind it; envelope: true carries them',
+  )
 }
 
 function warnAboutSource(

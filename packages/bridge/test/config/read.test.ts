@@ -381,6 +381,24 @@ test('names that every object has are ordinary unknown names', () => {
   ])
 })
 
+test('reads the version of MQTT and the envelope, and warns where 3.1.1 is without one', () => {
+  const old = (more: string) => ROUTE.replace('type: mqtt,', `type: mqtt, ${more},`)
+  const edge = (text: string) => {
+    const connection = parseConfig(text, 'b.yaml', {}).connections.get('edge')
+    return connection?.type === 'mqtt' && [connection.protocolVersion, connection.envelope]
+  }
+  assert.deepEqual(edge(ROUTE), [5, false])
+  assert.deepEqual(edge(old('protocolVersion: 4, envelope: true')), [4, true])
+  assert.deepEqual(warnings(old('protocolVersion: 4, envelope: true')), warnings(ROUTE))
+  assert.deepEqual(
+    warnings(old('protocolVersion: "4"'))[0],
+    '4:40 connections.edge.protocolVersion: MQTT 3.1.1 carries no headers: traces end at this broker and others begin behind it; envelope: true carries them',
+  )
+  assert.deepEqual(problems(old('protocolVersion: 3.1.1')), [
+    '4:40 connections.edge.protocolVersion: expected 4 (MQTT 3.1.1) or 5, not 3.1.1',
+  ])
+})
+
 test('warns in words of what a transport cannot keep', () => {
   const text = `connections:
   web: { type: http, listen: 127.0.0.1:8081 }

@@ -11,7 +11,7 @@ export { TAKEN_OVER_CODE } from './reason.ts'
 export type { MqttSubscriberOptions } from './subscriber.ts'
 export { type MqttTransport, mqttTransport } from './transport.ts'
 
-/** A broker that speaks MQTT 5: `mqtt({ url: 'mqtt://localhost:1883', clientId: 'greenhouse' })`. */
+/** A broker that speaks MQTT 5 or 3.1.1: `mqtt({ url: 'mqtt://localhost:1883', clientId: 'greenhouse' })`. */
 export function mqtt(options: MqttOptions): Broker<MqttPublisherOptions, MqttSubscriberOptions> {
   return createBroker(mqttTransport(options))
 }

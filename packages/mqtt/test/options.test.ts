@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { test } from 'node:test'
 import { PermanentError } from '@throughline/core'
 import { clientIdOf, parseOptions } from '../src/options.ts'
@@ -79,4 +80,39 @@ test('options that cannot work are refused by name', () => {
   assert.throws(() => transport.subscriber({ topics: ['a'], window: 0 }), /window.*from 1/)
   assert.throws(() => transport.subscriber({ topics: ['a'], share: 'a/b' }), /share/)
   assert.throws(() => transport.publisher({ topic: 'a', timeoutMs: 0 }), /timeoutMs/)
+})
+
+test('MQTT 3.1.1 has no headers but with the envelope, which the features and a warning say', () => {
+  const made = (envelope: boolean) => {
+    const warnings: string[] = []
+    const onWarning = (warning: string) => void warnings.push(warning)
+    const { features } = mqttTransport({ url: 'mqtt://u:secret@h', protocolVersion: 4, envelope, onWarning })
+    return { headers: features.headers, warnings }
+  }
+  assert.deepEqual(made(true), { headers: 'text', warnings: [] })
+  const { headers, warnings } = made(false)
+  assert.equal(headers, 'none')
+  assert.match(warnings.join(), /^MQTT 3\.1\.1 carries no headers: every trace over mqtt:\/\/h:1883 ends/)
+})
+
+test('a warning that nobody asked for is one of the process', async () => {
+  const [warned] = await Promise.all([
+    once(process, 'warning'),
+    mqttTransport({ url: 'mqtt://h', protocolVersion: 4 }),
+  ])
+  assert.deepEqual([warned[0].name, warned[0].code], ['ThroughlineWarning', 'TL_MQTT'])
+})
+
+test('options that MQTT 3.1.1 cannot honour are refused, and so is another version', () => {
+  const transport = mqttTransport({ url: 'mqtt://h', protocolVersion: 4, envelope: true, clientId: 'c' })
+  assert.throws(
+    () => transport.subscriber({ topics: ['a'], sessionExpirySeconds: 1 }),
+    /sessionExpirySeconds: needs protocolVersion 5, is 4 \(MQTT 3\.1\.1\)/,
+  )
+  // JavaScript's callers have no types.
+  const three: 4 | 5 = JSON.parse('3')
+  assert.throws(
+    () => mqttTransport({ url: 'mqtt://h', protocolVersion: three }),
+    /must be 4 \(MQTT 3\.1\.1\) or 5, is 3/,
+  )
 })

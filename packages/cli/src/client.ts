@@ -5,6 +5,8 @@ export interface ExplorerAddress {
   /** `http://127.0.0.1:4319` */
   readonly url: string
   readonly token?: string
+  /** How long its answer is waited for. Default 30,000. */
+  readonly timeoutMs?: number
 }
 
 /** An explorer that cannot be reached (`TL_EXPLORER_UNREACHABLE`), or that answers something else than a journey. */
@@ -16,7 +18,7 @@ export class ExplorerClientError extends Error {
   }
 }
 
-const timeoutMs = 30_000
+const DEFAULT_TIMEOUT_MS = 30_000
 
 /**
  * Asks an explorer for a journey.
@@ -25,20 +27,31 @@ const timeoutMs = 30_000
  * @returns null where the explorer knows of nothing with this id
  * @throws ExplorerClientError
  */
-export async function fetchJourney({ url, token }: ExplorerAddress, id: string): Promise<Journey | null> {
+export async function fetchJourney(
+  { url, token, timeoutMs = DEFAULT_TIMEOUT_MS }: ExplorerAddress,
+  id: string,
+): Promise<Journey | null> {
   if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol))
     throw new ExplorerClientError(
       'TL_BAD_ADDRESS',
       `"${url}" is no address of an explorer; expected http://host:port`,
     )
-  const { status, body } = await ask(new URL(`/api/journeys/${encodeURIComponent(id)}`, url), token)
+  const { status, body } = await ask(
+    new URL(`/api/journeys/${encodeURIComponent(id)}`, url),
+    token,
+    timeoutMs,
+  )
   if (status === 404 && codeOf(body) === 'TL_JOURNEY_NOT_FOUND') return null
   if (status !== 200) throw new ExplorerClientError('TL_EXPLORER_REFUSED', refusal(url, status, body))
   if (!isJourney(body)) throw notAnExplorer(url)
   return body
 }
 
-async function ask(url: URL, token: string | undefined): Promise<{ status: number; body: unknown }> {
+async function ask(
+  url: URL,
+  token: string | undefined,
+  timeoutMs: number,
+): Promise<{ status: number; body: unknown }> {
   const headers = token === undefined ? {} : { authorization: `Bearer ${token}` }
   try {
     const response = await fetch(url, { headers, redirect: 'error', signal: AbortSignal.timeout(timeoutMs) })

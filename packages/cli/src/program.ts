@@ -4,6 +4,7 @@ import { addBridge } from './commands/bridge.ts'
 import { addDemo } from './commands/demo.ts'
 import { addExplorer } from './commands/explorer.ts'
 import { addJourney } from './commands/journey.ts'
+import { addSend } from './commands/send.ts'
 import { addValidate } from './commands/validate.ts'
 import { describe, exitCodeOf, exitCodes } from './failure.ts'
 
@@ -19,9 +20,9 @@ Exit codes:
   128+ it was told to end twice, and ended at once
 
 Environment:
-  THROUGHLINE_EXPLORER   where "journey" finds the explorer (default http://127.0.0.1:4319)
+  THROUGHLINE_EXPLORER   where "journey" and "send" find the explorer (default http://127.0.0.1:4319)
   THROUGHLINE_DEBUG      1: errors come with their stack
-  OTEL_…                 where "bridge" exports its spans; see throughline bridge --help
+  OTEL_…                 where "bridge" and "send" export their spans; see throughline bridge --help
 
 Start here:
   throughline demo                             real brokers, five services and the explorer, on this machine
@@ -59,7 +60,7 @@ function program(finish: Finish): Command {
     .exitOverride()
     .showSuggestionAfterError()
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'throughline: ')) })
-  for (const add of [addDemo, addExplorer, addJourney, addBridge, addValidate]) add(root, finish)
+  for (const add of [addDemo, addExplorer, addJourney, addSend, addBridge, addValidate]) add(root, finish)
   for (const command of root.commands)
     command.showHelpAfterError(`throughline ${command.name()} --help says more`)
   return root

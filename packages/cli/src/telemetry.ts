@@ -28,10 +28,14 @@ export interface Telemetry {
  * Exports spans as the environment says (`OTEL_…`, OpenTelemetry's SDK environment variables), by OTLP over HTTP with
  * protobuf. Where no endpoint is named, or `OTEL_SDK_DISABLED` is true, nothing is set up: contexts then pass through
  * as they came.
+ *
+ * @param otlp An endpoint that goes before the environment's: `http://127.0.0.1:4318`.
  */
-export function startTelemetry(serviceName: string): Telemetry | null {
+export function startTelemetry(serviceName: string, otlp?: string): Telemetry | null {
   const endpoint =
-    getStringFromEnv('OTEL_EXPORTER_OTLP_TRACES_ENDPOINT') ?? getStringFromEnv('OTEL_EXPORTER_OTLP_ENDPOINT')
+    otlp ??
+    getStringFromEnv('OTEL_EXPORTER_OTLP_TRACES_ENDPOINT') ??
+    getStringFromEnv('OTEL_EXPORTER_OTLP_ENDPOINT')
   if (endpoint === undefined || getBooleanFromEnv('OTEL_SDK_DISABLED')) return null
   if (getStringFromEnv('OTEL_TRACES_EXPORTER') === 'none') return null
   diag.setLogger(stderrLogger, { logLevel: logLevel(), suppressOverrideMessage: true })
@@ -41,7 +45,9 @@ export function startTelemetry(serviceName: string): Telemetry | null {
   const maxQueueSize = getNumberFromEnv('OTEL_BSP_MAX_QUEUE_SIZE')
   const maxExportBatchSize = getNumberFromEnv('OTEL_BSP_MAX_EXPORT_BATCH_SIZE')
   const processor = new BatchSpanProcessor({
-    exporter: new OTLPTraceExporter(),
+    exporter: new OTLPTraceExporter(
+      otlp === undefined ? {} : { url: `${otlp.replace(/\/$/, '')}/v1/traces` },
+    ),
     ...(scheduledDelayMillis === undefined ? {} : { scheduledDelayMillis }),
     ...(maxQueueSize === undefined ? {} : { maxQueueSize }),
     ...(maxExportBatchSize === undefined ? {} : { maxExportBatchSize }),

@@ -7,7 +7,7 @@ import { text } from 'node:stream/consumers'
 import { eventually } from '@throughline/testkit'
 
 export const bin = join(import.meta.dirname, '../bin/throughline.js')
-const flags = ['--conditions=@throughline/source', '--disable-warning=ExperimentalWarning']
+export const flags = ['--conditions=@throughline/source', '--disable-warning=ExperimentalWarning']
 
 export interface Ended {
   readonly code: number | null

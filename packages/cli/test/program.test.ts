@@ -12,6 +12,7 @@ describe('help', () => {
       'bridge',
       'explorer',
       'journey',
+      'send',
       'validate',
       'Exit codes:',
       'THROUGHLINE_EXPLORER',
@@ -19,7 +20,7 @@ describe('help', () => {
       assert.ok(stdout.includes(word), `--help names ${word}`)
   })
 
-  for (const command of ['bridge', 'explorer', 'journey', 'validate']) {
+  for (const command of ['bridge', 'explorer', 'journey', 'send', 'validate']) {
     test(`of ${command} has examples`, async () => {
       const { code, stdout } = await throughline([command, '--help'])
       assert.equal(code, 0)

@@ -10,7 +10,8 @@ import { createTopics } from '@throughline/kafka'
 import { type CodeBlock, codeBlocks } from './blocks.ts'
 
 const root = join(import.meta.dirname, '..')
-const files = ['README.md', ...globSync('docs/**/*.md', { cwd: root })].sort()
+// The API reference has declarations alone.
+const files = ['README.md', ...globSync('docs/**/*.md', { cwd: root, exclude: ['docs/api'] })].sort()
 const blocks = files.flatMap((file) => codeBlocks(join(root, file)))
 const { KAFKA_BROKERS: brokers, MQTT_URL: mqttUrl } = process.env
 let folder = ''

@@ -9,6 +9,7 @@ import type { Connection } from './connection.ts'
 import { createLog, type Log } from './log.ts'
 import { type Route, type RouteSetting, type RouteStatus, startRoute } from './route.ts'
 
+/** What to run of a configuration, and how. */
 export interface BridgeOptions {
   /** Default: standard error, for people on a terminal and JSON lines elsewhere. */
   readonly log?: Log
@@ -22,6 +23,7 @@ export interface BridgeOptions {
   readonly connect?: typeof connect
 }
 
+/** A running bridge. */
 export interface Bridge {
   /**
    * Resolves when the bridge was closed. Rejects, after closing what runs, when a route cannot work at all (a port that
@@ -30,6 +32,7 @@ export interface Bridge {
   readonly closed: Promise<void>
   /** Readiness fails first; then reading stops, what is in flight is finished and settled, and everything disconnects. Idempotent. */
   close(options?: { readonly graceMs?: number }): Promise<void>
+  /** What each route does now, in the order of the configuration. */
   routes(): readonly RouteStatus[]
   /** Where the servers of HTTP connections listen, by connection; the admin server as `admin`. Those that do not listen yet are absent. */
   addresses(): Readonly<Record<string, Address>>

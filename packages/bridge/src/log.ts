@@ -3,13 +3,17 @@ export type Fields = Readonly<Record<string, string | number | boolean | undefin
 
 /** Where the bridge says what happens. One clear sentence a line. */
 export interface Log {
+  /** What went as it should. */
   info(sentence: string, fields?: Fields): void
+  /** What goes on, and somebody should know of. */
   warn(sentence: string, fields?: Fields): void
+  /** What was given up. */
   error(sentence: string, fields?: Fields): void
 }
 
 type Level = 'info' | 'warn' | 'error'
 
+/** How lines are written, and what must not stand in them. */
 export interface LogOptions {
   /** Default: `human` when the stream is a terminal, else `json`, one object a line. */
   readonly format?: 'human' | 'json'

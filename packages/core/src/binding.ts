@@ -8,6 +8,7 @@ import { type Header, type Message, textOf } from './message.ts'
 /** How an event is laid into one message. Batched mode has many events in one message and a call of its own. */
 export type ContentMode = 'binary' | 'structured'
 
+/** How one event is to be laid into a message. */
 export interface EncodeOptions {
   readonly mode: ContentMode
   /** Order key; default: the event's `partitionkey`. */
@@ -35,6 +36,7 @@ export interface BindingRules {
   headerName(attribute: string): string
   /** The attribute of a header, its name in the case it came in; null for a header that is none. */
   attributeName(header: string): string | null
+  /** An attribute's text as the header's. */
   encodeValue(text: string): string
   /** May throw InvalidEventError. */
   decodeValue(text: string, attribute: string): string

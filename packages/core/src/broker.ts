@@ -29,6 +29,7 @@ export interface MessageInput {
   readonly key?: string | Uint8Array
 }
 
+/** What holds for one call of `publish` or `publishAll`, in place of the publisher's own. */
 export interface PublishOptions {
   /** Order key; default: the event's `partitionkey`. */
   readonly key?: string | Uint8Array
@@ -45,6 +46,7 @@ export type Confirmation = Extract<PublishResult, { ok: true }>
 
 /** What a user publishes with. The same code for every transport. */
 export interface EventPublisher extends AsyncDisposable {
+  /** Where events without a `destination` of their own go. */
   readonly destination: string
   /** Connects; `publish` does it by itself. Throws UnavailableError when the broker cannot be reached. */
   open(): Promise<void>
@@ -63,12 +65,14 @@ export interface EventPublisher extends AsyncDisposable {
   ): Promise<readonly PublishResult[]>
   /** The same for messages that are already encoded. */
   publishMessages(messages: readonly Message[]): Promise<readonly PublishResult[]>
+  /** Waits for what is in flight, then disconnects. Idempotent. */
   close(): Promise<void>
 }
 
 /** One connection's worth of publishers and subscriptions. */
 export interface Broker<P, S> extends AsyncDisposable {
   readonly transport: Transport<P, S>
+  /** A publisher that connects when first used. Throws PermanentError when an option is wrong. */
   publisher(options: P & PublishTelemetry): EventPublisher
   /** Hands every event to `handler`. Resolves when connected; see ConsumeOptions for retries and dead letters. */
   subscribe(

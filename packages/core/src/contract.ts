@@ -13,6 +13,7 @@ export type PublishResult =
   | { readonly ok: true; readonly partition?: number; readonly offset?: bigint; readonly statusCode?: number }
   | { readonly ok: false; readonly error: ThroughlineError }
 
+/** What a driver implements to send: no spans, no retries, no reconnecting. Users hold an EventPublisher, which is made round it. */
 export interface Publisher {
   /** Where messages without a `destination` of their own go. */
   readonly destination: string
@@ -68,6 +69,7 @@ export type Settlement =
   /** Handled for good, with failure. `deadLettered`: it has been published and confirmed elsewhere. */
   | { readonly outcome: 'reject'; readonly reason: Error; readonly deadLettered: boolean }
 
+/** What a driver implements to receive and settle: no spans, no retries, no reconnecting. Users hold a Subscription, which is made round it. */
 export interface Subscriber {
   /** Attributes of OpenTelemetry's conventions that hold for all deliveries, e.g. `messaging.consumer.group.name`. */
   readonly attributes: Attributes
@@ -114,10 +116,13 @@ export interface Transport<PublisherOptions, SubscriberOptions> {
   readonly binding: Binding
   /** Attributes that only this transport has, as plain data by OpenTelemetry's names. Asked for only by spans that record. */
   readonly attributes: TransportAttributes
+  /** A publisher that connects when first used. Throws PermanentError when an option is wrong. */
   publisher(options: PublisherOptions): Publisher
+  /** A subscriber that connects when first used. Throws PermanentError when an option is wrong. */
   subscriber(options: SubscriberOptions): Subscriber
 }
 
+/** Attributes of OpenTelemetry's conventions that a transport adds to the spans which core makes. */
 export interface TransportAttributes {
   /** Known before anything is sent: `server.address`, `server.port`, `messaging.client.id`. */
   readonly connection: Attributes
@@ -125,5 +130,6 @@ export interface TransportAttributes {
   sent(message: Message, destination: string): Attributes
   /** Learned from the confirmation: partition, offset, status code. */
   confirmed(result: PublishResult): Attributes
+  /** Of a message that arrived: partition, offset, client address. */
   delivered(delivery: Delivery): Attributes
 }

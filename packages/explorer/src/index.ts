@@ -14,6 +14,7 @@ export { AddressError, DataDirError, ExplorerError, PortTakenError, StoreFullErr
 export { type JourneyJson, missingOf, toJourneyJson } from './journey/json.ts'
 export { durationText, renderJourneyText } from './journey/text.ts'
 
+/** Where it listens, where it keeps spans, and for how long. */
 export interface ExplorerOptions {
   /** `host:port` of page and API; port 0 takes a free one. Default `127.0.0.1:4319`. */
   readonly listen?: string
@@ -31,6 +32,7 @@ export interface ExplorerOptions {
   readonly log?: (message: string) => void
 }
 
+/** A running explorer. */
 export interface Explorer {
   /** Page and API, e.g. `http://127.0.0.1:4319`. */
   readonly url: string

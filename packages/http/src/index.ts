@@ -22,6 +22,7 @@ export { type HttpOptions, type HttpTransport, httpTransport } from './transport
 
 type HandlerOptions = HttpSubscriberOptions & ConsumeOptions & { readonly signal?: AbortSignal }
 
+/** What `http()` gives: a broker, and where its server listens. */
 export interface HttpBroker extends Broker<HttpPublisherOptions, HttpSubscriberOptions> {
   /**
    * Receives through a server of your own instead of `listen`: the same as `subscribe`, and the two functions to call

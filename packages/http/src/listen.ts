@@ -1,5 +1,6 @@
 import { ThroughlineError } from '@throughline/core'
 
+/** Where a server listens. */
 export interface ListenAddress {
   readonly host: string
   readonly port: number

@@ -16,6 +16,7 @@ import { createLanes } from './lanes.ts'
 import { discard, readStart, refusal } from './response.ts'
 import { describeTarget, parseTarget, resolveTarget, type Target } from './target.ts'
 
+/** Where events are posted, and how. */
 export interface HttpPublisherOptions {
   /** Where events are posted: an `http:` or `https:` URL. User info in it becomes Basic authorization and is never logged. */
   readonly url: string

@@ -8,6 +8,7 @@ import type { Endpoint, Mount } from './incoming.ts'
 import { addressText, type ListenAddress, listenError } from './listen.ts'
 import { nodeIncoming } from './node.ts'
 
+/** Bounds of the server that a broker's subscribers share. */
 export interface ServerOptions {
   /** Until a request's headers have arrived, milliseconds; default 10 000. */
   readonly headersTimeoutMs?: number

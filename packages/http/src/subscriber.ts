@@ -21,6 +21,7 @@ import {
 import { BodyUsedError } from './body.ts'
 import type { Incoming, Mount } from './incoming.ts'
 
+/** What one path receives, and its bounds. */
 export interface HttpSubscriberOptions {
   /** The path that is received at, exactly: `/events`. The query of a request is not looked at. */
   readonly path: string

@@ -13,6 +13,7 @@ import { type HttpPublisherOptions, httpPublisher } from './publisher.ts'
 import { type ServerOptions, type SharedServer, sharedServer } from './server.ts'
 import { type HttpDelivery, type HttpSubscriberOptions, httpSubscriber } from './subscriber.ts'
 
+/** Where to receive, and the server's bounds. */
 export interface HttpOptions extends ServerOptions {
   /** Where subscribers receive: `127.0.0.1:8081`, or `:8081` for the same. Port 0 takes a free one. Not needed to publish. */
   readonly listen?: string
@@ -21,6 +22,7 @@ export interface HttpOptions extends ServerOptions {
 /** A handler brings the mount that its requests come through; others are received by the transport's own server. */
 export type MountedOptions = HttpSubscriberOptions & { readonly mount?: Mount }
 
+/** HTTP as a driver, with the address that its server got. */
 export interface HttpTransport extends Transport<HttpPublisherOptions, MountedOptions> {
   /** Where the server listens, the real port where 0 was asked for; null while no subscriber is open. */
   address(): ListenAddress | null

@@ -4,6 +4,7 @@ import { clientOptions, connectionOf, type KafkaOptions } from './options.ts'
 
 const ALREADY_EXISTS: ReadonlySet<string> = new Set(['TOPIC_ALREADY_EXISTS'])
 
+/** A topic as `createTopics` is to make it. */
 export interface TopicSpecification {
   readonly name: string
   /** Default: the broker's own. */

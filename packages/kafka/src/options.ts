@@ -18,6 +18,7 @@ export interface KafkaOptions {
   readonly connectTimeoutMs?: number
 }
 
+/** Which topic, and how messages share requests. */
 export interface KafkaPublisherOptions {
   /** Where messages without a destination of their own go. */
   readonly topic: string
@@ -33,8 +34,10 @@ export interface KafkaPublisherOptions {
   readonly timeoutMs?: number
 }
 
+/** Where reading begins: the oldest record, after the newest, or the first at or after a moment. */
 export type KafkaStart = 'earliest' | 'latest' | Date
 
+/** Which topics, in which group, and how far ahead is read. */
 export interface KafkaSubscriberOptions {
   /** Topics to read, by their names; all have to exist. */
   readonly topics: readonly string[]

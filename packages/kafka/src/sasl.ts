@@ -20,6 +20,7 @@ export interface TokenCredentials {
   readonly extensions?: Readonly<Record<string, string>>
 }
 
+/** How a client proves who it is, by mechanism. */
 export type SaslCredentials = PasswordCredentials | TokenCredentials
 
 /** `code` of the error of a login that the broker refuses. */

@@ -13,6 +13,7 @@ import { propertiesOf } from './properties.ts'
 import type { Outgoing, Sender, Sending } from './sender.ts'
 import { validateTopic } from './topic.ts'
 
+/** Which topic, and with what quality of service. */
 export interface MqttPublisherOptions {
   /** Where messages go that have no `destination` of their own. */
   readonly topic: string

@@ -15,6 +15,7 @@ import { subscribeError, TAKEN_OVER_CODE } from './reason.ts'
 import { createRivalry } from './rivalry.ts'
 import { validateFilter, validateShare } from './topic.ts'
 
+/** Which topics, and what the broker keeps for this client. */
 export interface MqttSubscriberOptions {
   /** Topic filters: `sensors/+/reading`, `alerts/#`. The session keeps filters of earlier runs that are no longer here. */
   readonly topics: readonly string[]

@@ -6,6 +6,7 @@ import { type MqttPublisherOptions, mqttPublisher } from './publisher.ts'
 import { createSender, sentAttributes } from './sender.ts'
 import { type MqttSubscriberOptions, mqttSubscriber } from './subscriber.ts'
 
+/** MQTT as a driver. */
 export type MqttTransport = Transport<MqttPublisherOptions, MqttSubscriberOptions>
 
 /**

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 
+/** How long to wait for a state. */
 export interface EventuallyOptions {
   /** How long to try, milliseconds; default 5,000. Generous is free: it ends with the first success. */
   readonly timeoutMs?: number

@@ -13,15 +13,18 @@ import {
 } from '@throughline/core'
 import { type Consumer, createQueue, type Entry, type Queue } from './memory-queue.ts'
 
+/** What the in-memory broker does as one real broker or another. */
 export interface MemoryOptions {
   /** Whether `Delivery.attempt` counts the broker's deliveries, as RabbitMQ's quorum queues do; default false: always 1. */
   readonly countsDeliveries?: boolean
 }
 
+/** Where messages without a destination of their own go. */
 export interface MemoryPublisherOptions {
   readonly destination: string
 }
 
+/** Which destinations, in which group, and how far ahead is read. */
 export interface MemorySubscriberOptions {
   readonly destinations: readonly string[]
   /** Subscribers of one group share the messages, those of different groups all get them; default `default`. */
@@ -55,6 +58,7 @@ export interface MemoryTransport extends Transport<MemoryPublisherOptions, Memor
   messages(destination: string): readonly Message[]
   /** How many messages a group has not settled, delivered or not. */
   unsettled(group?: string): number
+  /** What was rejected, in order, with the reason. */
   rejections(): readonly Rejection[]
 }
 

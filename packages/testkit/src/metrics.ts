@@ -14,6 +14,7 @@ export interface MetricSeries {
   readonly boundaries: readonly number[]
 }
 
+/** The metrics that were counted since `recordMetrics`. */
 export interface MetricRecorder {
   /** All series so far, those of one metric where a name is given. */
   series(name?: string): Promise<readonly MetricSeries[]>

@@ -27,6 +27,7 @@ export interface TcpProxy extends AsyncDisposable {
   close(): Promise<void>
 }
 
+/** What a proxy stands before. */
 export interface TcpProxyOptions {
   /** Where connections go: `host:port`. */
   readonly target: string

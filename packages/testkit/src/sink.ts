@@ -22,6 +22,7 @@ export interface OtlpSink extends AsyncDisposable {
   reset(): void
   /** Answers with this status from now on, e.g. 503; 200 is the default. */
   answer(statusCode: number): void
+  /** Stops listening. */
   close(): Promise<void>
 }
 

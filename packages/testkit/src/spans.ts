@@ -54,11 +54,13 @@ export interface SpanNode {
   readonly children?: readonly SpanNode[]
 }
 
+/** What a tree of spans leaves out. */
 export interface TreeOptions {
   /** Attributes left out on spans, links and events, by name; `exception.stacktrace` always is. */
   readonly omit?: readonly string[]
 }
 
+/** How spans are recorded. */
 export interface RecordOptions {
   /** Default true: installs provider, context manager and propagator as the process's globals, once. */
   readonly global?: boolean

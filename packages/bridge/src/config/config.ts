@@ -6,6 +6,7 @@ import type { connectionSchemas, deadLetterSchemas, sourceSchemas, targetSchemas
 
 type OneOf<Schemas extends Record<string, z.ZodType>> = z.output<Schemas[keyof Schemas]>
 
+/** One of `connections`, by its transport, with its defaults filled in. */
 export type ConnectionConfig = OneOf<typeof connectionSchemas>
 /** `from`, with the transport that its connection has. */
 export type SourceConfig = OneOf<typeof sourceSchemas>
@@ -18,6 +19,7 @@ export function destinationOf(to: TargetConfig): Template {
   return to.transport === 'http' ? to.url : to.topic
 }
 
+/** One of `routes`, checked against its connections, with its defaults filled in. */
 export interface RouteConfig {
   readonly name: string
   readonly from: SourceConfig

@@ -16,6 +16,7 @@ import {
   targetSchemas,
 } from './schema.ts'
 
+/** Variables that a configuration may name, as `process.env` has them. */
 export type Environment = Readonly<Record<string, string | undefined>>
 
 const TYPES: readonly string[] = Object.keys(connectionSchemas)

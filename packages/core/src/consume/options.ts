@@ -72,9 +72,11 @@ export type Problem =
 
 /** What a dead letter is published with: any EventPublisher. */
 export interface DeadLetterPublisher {
+  /** Answers per message, in the order given, once the broker has confirmed it; never rejects. */
   publishMessages(messages: readonly Message[]): Promise<readonly PublishResult[]>
 }
 
+/** How a subscription handles its deliveries, beside what its transport takes. */
 export interface ConsumeOptions extends ProcessTelemetry {
   /** Handlers at one time, over all keys. Default 16. */
   readonly concurrency?: number

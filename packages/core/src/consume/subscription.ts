@@ -8,12 +8,14 @@ import type { ConsumeOptions } from './options.ts'
 import { createSettler } from './settler.ts'
 import { sleep } from './sleep.ts'
 
+/** What `subscribe` and `subscribeBatch` give: reading that goes on until it is closed, over lost connections too. */
 export interface Subscription extends AsyncDisposable {
   /** Resolves when the subscription was closed; rejects with StoppedError when it stopped at a delivery, or with what made reading impossible. */
   readonly closed: Promise<void>
   readonly state: 'connecting' | 'running' | 'paused' | 'closing' | 'stopped'
   /** Reads nothing further; what was read is still handled. */
   pause(): void
+  /** Goes on after `pause`. */
   resume(): void
   /** Stops reading, finishes what was read within `graceMs` (default 10 000), settles, disconnects. What is left comes again. Idempotent. */
   close(options?: { readonly graceMs?: number }): Promise<void>

@@ -20,6 +20,7 @@ export interface JourneyJson {
   readonly missing: readonly string[]
 }
 
+/** A journey as `throughline journey --json` prints it. */
 export function toJourneyJson(journey: Journey): JourneyJson {
   return {
     eventId: journey.event?.id ?? null,

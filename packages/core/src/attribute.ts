@@ -12,7 +12,8 @@ export function attributeText(value: AttributeValue): string {
 }
 
 /** The context attributes of an event that has been validated, without `datacontenttype` and `data`. */
-export function* contextAttributes(event: CloudEvent): Generator<[name: string, value: AttributeValue]> {
+export function contextAttributes(event: CloudEvent): [name: string, value: AttributeValue][] {
+  const attributes: [string, AttributeValue][] = []
   for (const name in event) {
     if (name === 'data' || name === 'data_base64' || name === 'datacontenttype') continue
     const value = event[name]
@@ -22,7 +23,8 @@ export function* contextAttributes(event: CloudEvent): Generator<[name: string, 
       typeof value === 'boolean' ||
       value instanceof Uint8Array
     ) {
-      yield [name, value]
+      attributes.push([name, value])
     }
   }
+  return attributes
 }

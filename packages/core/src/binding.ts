@@ -4,6 +4,7 @@ import { InvalidEventError, UnsupportedContentTypeError } from './errors.ts'
 import { type CloudEvent, validateEvent } from './event.ts'
 import { decodeJsonEvent, encodeJsonEvent, STRUCTURED_JSON, STRUCTURED_JSON_UTF8 } from './json.ts'
 import { type Header, type Message, textOf } from './message.ts'
+import { SENT_AT_HEADER } from './tracing/headers.ts'
 
 /** How an event is laid into one message. Batched mode has many events in one message and a call of its own. */
 export type ContentMode = 'binary' | 'structured'
@@ -54,18 +55,35 @@ export interface BindingRules {
 /** What every event format's media type begins with, batches included. */
 const EVENT_TYPES = 'application/cloudevents'
 
+const USUAL_ATTRIBUTES = [
+  'specversion',
+  'id',
+  'source',
+  'type',
+  'subject',
+  'time',
+  'dataschema',
+  'partitionkey',
+]
+const USUAL_HEADERS = ['traceparent', 'tracestate', 'baggage', SENT_AT_HEADER]
+
 /** A binding from its rules. Modes and their order of precedence are those of every binding's §3 (structured by content type first). */
 export function createBinding(rules: BindingRules): Binding {
+  // Asked for once and not at each message: nearly all headers have one of these names, spelled as it is written here.
+  const headerNames = new Map(USUAL_ATTRIBUTES.map((name) => [name, rules.headerName(name)]))
+  const attributeNames = new Map(
+    [...headerNames.values(), ...USUAL_HEADERS].map((header) => [header, rules.attributeName(header)]),
+  )
+
   function encode(event: CloudEvent, { mode, key = keyOf(event) }: EncodeOptions): Message {
     const keyed = key === undefined ? {} : { key }
     if (mode === 'structured' || carriesEvents(event) || rules.mustBeStructured?.(event)) {
       return { body: encodeJsonEvent(event), headers: [], contentType: STRUCTURED_JSON_UTF8, event, ...keyed }
     }
     validateEvent(event)
-    const headers: Header[] = []
-    for (const [name, value] of contextAttributes(event)) {
-      headers.push([rules.headerName(name), rules.encodeValue(attributeText(value))])
-    }
+    const headers = contextAttributes(event).map(([name, value]): Header => {
+      return [headerNames.get(name) ?? rules.headerName(name), rules.encodeValue(attributeText(value))]
+    })
     // JSON is the default type of data that is a value; bytes without a type stay without one.
     const type = event.datacontenttype ?? (needsJsonType(event.data) ? 'application/json' : undefined)
     const body = encodeData(event.data, type) ?? rules.absentBody
@@ -86,7 +104,7 @@ export function createBinding(rules: BindingRules): Binding {
     if (contentType !== undefined) attributes.datacontenttype = contentType
     validateEvent(attributes)
     const data = decodeData(message.body, contentType)
-    return data === undefined ? attributes : { ...attributes, data }
+    return data === undefined ? attributes : Object.assign(attributes, { data })
   }
 
   /** Hand-written producers send a structured event with no content type, or as plain JSON. */
@@ -115,18 +133,16 @@ export function createBinding(rules: BindingRules): Binding {
   function binaryAttributes(headers: readonly Header[]): Record<string, unknown> | null {
     let attributes: Record<string, unknown> | null = null
     for (const [header, value] of headers) {
-      const name = rules.attributeName(header)
+      const known = attributeNames.get(header)
+      const name = known === undefined ? rules.attributeName(header) : known
       if (name === null || name === 'datacontenttype' || name === 'data') continue
       attributes ??= {}
-      // Of a repeated attribute the first counts; a `__proto__` is an own member like any other and fails validation.
+      // Of a repeated attribute the first counts.
       if (Object.hasOwn(attributes, name)) continue
       const text = rules.decodeValue(textOf(value), name)
-      Object.defineProperty(attributes, name, {
-        value: text,
-        enumerable: true,
-        configurable: true,
-        writable: true,
-      })
+      // An own member like any other, which fails validation; assigning it would change the object's prototype.
+      if (name === '__proto__') Object.defineProperty(attributes, name, { value: text, enumerable: true })
+      else attributes[name] = text
     }
     return attributes
   }

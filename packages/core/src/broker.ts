@@ -16,7 +16,7 @@ import type {
 import { openSubscription, type Subscription } from './consume/subscription.ts'
 import type { Publisher, PublishResult, Subscriber, Transport } from './contract.ts'
 import { ThroughlineError, UnavailableError } from './errors.ts'
-import { createEvent, type EventInput } from './event.ts'
+import { completeEvent, type EventInput } from './event.ts'
 import type { Header, Message, MessageProperties } from './message.ts'
 import { type PublishTelemetry, tracePublisher } from './tracing/publisher.ts'
 
@@ -165,7 +165,7 @@ function eventPublisher(
 ): EventPublisher {
   function encode(input: EventInput | MessageInput, { key, mode = defaultMode }: PublishOptions): Message {
     if (isMessage(input)) return messageOf(input)
-    return transport.binding.encode(createEvent(input), { mode, ...(key === undefined ? {} : { key }) })
+    return transport.binding.encode(completeEvent(input), { mode, ...(key === undefined ? {} : { key }) })
   }
 
   function ready(input: EventInput | MessageInput, options: PublishOptions): Message {

@@ -35,7 +35,6 @@ export type EventInput<Data = unknown> = Omit<CloudEvent<Data>, 'specversion' | 
 }
 
 const REQUIRED = ['id', 'source', 'specversion', 'type'] as const
-const NOT_ATTRIBUTES = new Set(['data', 'data_base64'])
 const ATTRIBUTE_NAME = /^[a-z0-9]+$/
 // RFC 3339 date-time; ranges are checked apart, a leap second is legal.
 const TIMESTAMP = /^(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(\.\d+)?([Zz]|[+-](\d\d):(\d\d))$/
@@ -51,10 +50,17 @@ const DISALLOWED = /[\p{Cc}\p{Cs}\p{Noncharacter_Code_Point}]/u
 
 /** A new, valid event. Fills in `id` (a random UUID) and `specversion`. Throws InvalidEventError. */
 export function createEvent<Data>(input: EventInput<Data>): CloudEvent<Data> {
-  const { id = randomUUID(), specversion = '1.0', ...rest } = input
-  const event = { specversion, id, ...rest }
+  const event = completeEvent(input)
   validateEvent(event)
-  // The spread of an index-signature type loses its named members; validateEvent has just checked them.
+  return event
+}
+
+/** The same for whoever validates it next: every binding does when it encodes. */
+export function completeEvent<Data>(input: EventInput<Data>): CloudEvent<Data> {
+  const event: Record<string, unknown> = { specversion: '1.0', id: undefined, ...input }
+  if (event.specversion === undefined) event.specversion = '1.0'
+  if (event.id === undefined) event.id = randomUUID()
+  // A literal loses the named members of EventInput's index signature; they are those of the input.
   return event as unknown as CloudEvent<Data>
 }
 
@@ -72,15 +78,21 @@ export function validateEvent(event: Readonly<Record<string, unknown>>): asserts
   if (event.specversion !== '1.0') fail('specversion', `must be 1.0, is ${quote(event.specversion)}`)
   for (const name in event) {
     const value = event[name]
-    if (value === undefined || NOT_ATTRIBUTES.has(name)) continue
-    if (!ATTRIBUTE_NAME.test(name))
-      fail(name, 'is no attribute name: lower-case letters and digits only', '§2.3')
-    checkValue(name, value)
+    if (value !== undefined) checkAttribute(name, value)
   }
 }
 
-function checkValue(name: string, value: unknown): void {
+function checkAttribute(name: string, value: unknown): void {
   switch (name) {
+    case 'specversion':
+    case 'data':
+    case 'data_base64':
+      break
+    case 'id':
+    case 'type':
+    case 'subject':
+      checkString(name, value)
+      break
     case 'source':
       checkUri(name, value, false)
       break
@@ -94,12 +106,9 @@ function checkValue(name: string, value: unknown): void {
       if (typeof value !== 'string' || !MEDIA_TYPE.test(value))
         fail(name, `must be a media type, is ${quote(value)}`)
       break
-    case 'id':
-    case 'type':
-    case 'subject':
-      checkString(name, value)
-      break
     default:
+      if (!ATTRIBUTE_NAME.test(name))
+        fail(name, 'is no attribute name: lower-case letters and digits only', '§2.3')
       checkExtension(name, value)
   }
 }

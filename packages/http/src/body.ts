@@ -20,6 +20,7 @@ export function readBody(request: IncomingMessage, limitBytes: number): Promise<
   return new Promise((resolve, reject) => {
     const chunks: Uint8Array[] = []
     let size = 0
+    let ended = false
     const onData = (chunk: Uint8Array) => {
       size += chunk.length
       if (size > limitBytes) {
@@ -28,9 +29,15 @@ export function readBody(request: IncomingMessage, limitBytes: number): Promise<
       } else chunks.push(chunk)
     }
     request.on('data', onData)
-    request.once('end', () => resolve(joined(chunks, size)))
+    request.once('end', () => {
+      ended = true
+      resolve(joined(chunks, size))
+    })
     request.once('error', reject)
-    request.once('close', () => reject(new Error('the caller went away')))
+    // Every request closes: an error is made, with its stack, only where it is one.
+    request.once('close', () => {
+      if (!ended) reject(new Error('the caller went away'))
+    })
   })
 }
 

@@ -115,7 +115,10 @@ export function httpSubscriber(options: HttpSubscriberOptions, mount: Mount): Su
     const exchange: Exchange = { incoming, gone, timer: undefined, delivery: undefined }
     exchanges.add(exchange)
     exchange.timer = setTimeout(() => late(exchange), bodyTimeoutMs)
-    incoming.onEnd(() => end(exchange, new UnavailableError('the caller went away'), GONE))
+    incoming.onEnd(() => {
+      // Every request ends: an error is made, with its stack, only where it is one.
+      if (exchanges.has(exchange)) end(exchange, new UnavailableError('the caller went away'), GONE)
+    })
     try {
       const body = await incoming.body(maxBodyBytes)
       if (!exchanges.has(exchange)) return

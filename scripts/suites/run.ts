@@ -22,7 +22,12 @@ export interface SuiteResult {
 /** Runs the files of a suite, each in a process of its own, and prints what they do as it happens. */
 export async function runSuite(
   root: string,
-  { name, brokers, limitMinutes }: Pick<Suite, 'name' | 'brokers' | 'limitMinutes'>,
+  {
+    name,
+    brokers,
+    limitMinutes,
+    fileSeconds = brokers ? 180 : 30,
+  }: Pick<Suite, 'name' | 'brokers' | 'limitMinutes' | 'fileSeconds'>,
   files: readonly string[],
   signal: AbortSignal,
 ): Promise<SuiteResult> {
@@ -43,8 +48,7 @@ export async function runSuite(
     files: files.map((file) => join(root, file)),
     concurrency: brokers ? 1 : 2,
     execArgv: ['--conditions=@throughline/source', '--disable-warning=ExperimentalWarning'],
-    // A unit test waits for nothing outside its process: one that does not end hangs.
-    timeout: brokers ? 180_000 : 30_000,
+    timeout: fileSeconds * 1000,
     signal: AbortSignal.any([signal, limit]),
   })
   const empty: string[] = []

@@ -6,6 +6,8 @@ export interface Suite {
   /** Whether its tests are given brokers. Those run one file at a time: a test may restart a broker. */
   brokers: boolean
   limitMinutes: number
+  /** How long one file may take. Default 180 with brokers, else 30: a test that waits for nothing outside hangs. */
+  fileSeconds?: number
   files(all: readonly string[]): string[]
 }
 
@@ -38,7 +40,16 @@ export const suites: readonly Suite[] = [
     name: 'integration',
     brokers: true,
     limitMinutes: 10,
-    files: (all) => all.filter((file) => inside(file, 'tests') && !inside(file, 'tests/interop')),
+    files: (all) =>
+      all.filter((file) => inside(file, 'tests') && !inside(file, 'tests/interop', 'tests/conformance')),
+  },
+  {
+    name: 'conformance',
+    brokers: true,
+    limitMinutes: 15,
+    // One file is the whole suite for one transport, 100 000 messages and a broker's restart among it.
+    fileSeconds: 360,
+    files: (all) => all.filter((file) => inside(file, 'tests/conformance')),
   },
   {
     name: 'interop',

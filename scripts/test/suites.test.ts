@@ -27,6 +27,7 @@ test('the kinds of tests go to their suites', () => {
   assert.equal(suiteOf('tests/pipeline.test.ts'), 'integration')
   assert.equal(suiteOf('tests/pipeline.brokers.test.ts'), 'integration')
   assert.equal(suiteOf('tests/interop/kafka.test.ts'), 'interop')
+  assert.equal(suiteOf('tests/conformance/kafka.test.ts'), 'conformance')
   assert.equal(suiteOf('docs/guide.test.ts'), 'docs')
 })
 

@@ -96,8 +96,13 @@ export interface Features {
   readonly acknowledges: boolean
   /** What order the source keeps. */
   readonly ordering: 'key' | 'destination' | 'none'
-  /** Which headers it can carry. */
-  readonly headers: 'bytes' | 'text' | 'none'
+  /** Which header values it can carry. `ascii`: printable ASCII; any other character arrives percent-encoded. */
+  readonly headers: 'bytes' | 'text' | 'ascii' | 'none'
+  /**
+   * How several subscribers share a destination's messages. `group`: what one leaves goes to the others. `session`: each
+   * message is dealt to one of them, and waits for that one while it is away.
+   */
+  readonly sharing: 'group' | 'session' | 'none'
   /** Can read again from an earlier position. */
   readonly replay: boolean
   /** The sender waits for the outcome: a bad message is its sender's to mend, and is answered instead of dead-lettered. */

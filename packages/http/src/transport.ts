@@ -40,7 +40,14 @@ export function httpTransport(options: HttpOptions = {}): HttpTransport {
   return {
     system: 'http',
     sendOperation: 'send',
-    features: { acknowledges: true, ordering: 'none', headers: 'text', replay: false, answersSender: true },
+    features: {
+      acknowledges: true,
+      ordering: 'none',
+      headers: 'ascii',
+      sharing: 'none',
+      replay: false,
+      answersSender: true,
+    },
     binding: httpBinding,
     attributes: {
       connection: {},

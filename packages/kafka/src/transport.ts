@@ -20,7 +20,14 @@ export function kafkaTransport(
     system: 'kafka',
     sendOperation: 'send',
     settleOperation: 'commit',
-    features: { acknowledges: true, ordering: 'key', headers: 'bytes', replay: true, answersSender: false },
+    features: {
+      acknowledges: true,
+      ordering: 'key',
+      headers: 'bytes',
+      sharing: 'group',
+      replay: true,
+      answersSender: false,
+    },
     binding: kafkaBinding,
     attributes: {
       connection: {

@@ -66,6 +66,7 @@ export function mqttTransport(options: MqttOptions): MqttTransport {
       acknowledges: true,
       ordering: 'destination',
       headers: carriesHeaders ? 'text' : 'none',
+      sharing: 'session',
       replay: false,
       answersSender: false,
     },

@@ -22,6 +22,8 @@ export interface MemoryOptions {
 /** Where messages without a destination of their own go. */
 export interface MemoryPublisherOptions {
   readonly destination: string
+  /** How long a confirmation is waited for, milliseconds. Default: for ever. */
+  readonly timeoutMs?: number
 }
 
 /** Which destinations, in which group, and how far ahead is read. */
@@ -122,7 +124,7 @@ export function memoryTransport({ countsDeliveries = false }: MemoryOptions = {}
     for (const lose of [...connections]) lose()
   }
 
-  function publisher({ destination }: MemoryPublisherOptions): Publisher {
+  function publisher({ destination, timeoutMs }: MemoryPublisherOptions): Publisher {
     const inFlight = new Set<Promise<unknown>>()
     let closed = false
 
@@ -134,7 +136,10 @@ export function memoryTransport({ countsDeliveries = false }: MemoryOptions = {}
         return { ok: false, error: failures.error }
       }
       const offset = append(message, message.destination ?? destination)
-      const confirmed = await confirmations.opened
+      const confirmed = await inTime(confirmations.opened, timeoutMs)
+      if (confirmed === null) {
+        return { ok: false, error: new UnavailableError(`not confirmed within ${timeoutMs} ms`) }
+      }
       return confirmed ? { ok: true, offset } : { ok: false, error: lost() }
     }
 
@@ -225,7 +230,14 @@ export function memoryTransport({ countsDeliveries = false }: MemoryOptions = {}
   return {
     system: 'memory',
     sendOperation: 'send',
-    features: { acknowledges: true, ordering: 'key', headers: 'bytes', replay: false, answersSender: false },
+    features: {
+      acknowledges: true,
+      ordering: 'key',
+      headers: 'bytes',
+      sharing: 'group',
+      replay: false,
+      answersSender: false,
+    },
     binding,
     attributes: {
       connection: {},
@@ -274,6 +286,18 @@ function openGate(): Gate {
 function stalledGate(): Gate {
   const { promise, resolve } = Promise.withResolvers<boolean>()
   return { stalled: true, opened: promise, open: () => resolve(true), lose: () => resolve(false) }
+}
+
+/** Null when it has not come in time. */
+async function inTime(confirmed: Promise<boolean>, timeoutMs: number | undefined): Promise<boolean | null> {
+  if (timeoutMs === undefined) return confirmed
+  const late = Promise.withResolvers<null>()
+  const timer = setTimeout(late.resolve, timeoutMs, null)
+  try {
+    return await Promise.race([confirmed, late.promise])
+  } finally {
+    clearTimeout(timer)
+  }
 }
 
 /** A copy of what would have gone over the wire; the caller may reuse its buffer. */

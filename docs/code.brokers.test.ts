@@ -27,13 +27,16 @@ before(async () => {
 })
 after(() => rm(folder, { recursive: true, force: true }))
 
+// A block that is a test reports as it would by itself.
+const { NODE_TEST_CONTEXT: _, ...environment } = process.env
+
 async function run(args: readonly string[]): Promise<{ code: number | null; output: string }> {
   const child = spawn(
     process.execPath,
     ['--conditions=@throughline/source', '--disable-warning=ExperimentalWarning', ...args],
     {
       cwd: root,
-      env: { ...process.env, AMQP_URL: 'amqp://127.0.0.1:5672' },
+      env: { ...environment, AMQP_URL: 'amqp://127.0.0.1:5672' },
       stdio: ['ignore', 'pipe', 'pipe'],
     },
   )

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
+import { conformanceCases } from '@throughline/testkit/conformance'
 import { membersOf } from './interface.ts'
 import { withSections } from './sections.ts'
 
@@ -68,4 +69,18 @@ describe('members of an interface', () => {
     assert.throws(() => membersOf(odd, 'Options'), /a line that is no member: readonly qos\?:/)
     assert.throws(() => membersOf(source.join('\n'), 'Option'), /there is no interface Option/)
   })
+})
+
+test('the table of what proves each settlement names cases that there are', () => {
+  const titles = Object.values(conformanceCases).flatMap((cases) => cases.map(({ title }) => title))
+  const table = /## What settling does.*?\n## /s.exec(read('docs/testkit.md'))?.[0] ?? ''
+  const named = [...table.matchAll(/`([^`]+(?: …|settled|returned|can))`/g)].map(([, name = '']) => name)
+  assert.ok(named.length > 10)
+  for (const name of named) {
+    const begin = name.replace(/ …$/, '')
+    assert.ok(
+      titles.some((title) => title.startsWith(begin)),
+      name,
+    )
+  }
 })

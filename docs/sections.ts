@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { configReference } from '@throughline/bridge'
+import { conformanceCases } from '@throughline/testkit/conformance'
 import { NEVER_PASSED, PROPERTIES } from '../packages/bridge/src/headers.ts'
 import { membersOf } from './interface.ts'
 
@@ -12,6 +13,7 @@ const makers: Readonly<Record<string, (...args: string[]) => string>> = {
   options: (...interfaces) => optionsTable(interfaces),
   reference: () => configReference().replaceAll(/^### (\S*<name>\S*)/gm, '### `$1`'),
   properties: propertiesTable,
+  conformance: conformanceLists,
   'never-passed': () => `${[...NEVER_PASSED].map(code).join(', ')}.`,
   help: (...command) => `\`\`\`text\n${helpOf(command)}\`\`\``,
 }
@@ -47,6 +49,12 @@ function wordsOf(type: string): string {
   const sources = /^\w+$/.test(type) ? globSync('packages/core/src/**/*.ts', { cwd: root }) : []
   const found = sources.map((file) => alias.exec(readFileSync(join(root, file), 'utf8'))?.[1])
   return found.find((words) => words !== undefined) ?? type
+}
+
+function conformanceLists(): string {
+  return Object.entries(conformanceCases)
+    .map(([half, cases]) => [`### ${half}\n`, ...cases.map(({ title }) => `- ${title}`)].join('\n'))
+    .join('\n\n')
 }
 
 function propertiesTable(): string {

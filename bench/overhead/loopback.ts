@@ -54,7 +54,14 @@ export function loopback(): Transport<object, object> {
   return {
     system: 'loopback',
     sendOperation: 'send',
-    features: { acknowledges: true, ordering: 'none', headers: 'bytes', replay: false, answersSender: false },
+    features: {
+      acknowledges: true,
+      ordering: 'none',
+      headers: 'bytes',
+      sharing: 'none',
+      replay: false,
+      answersSender: false,
+    },
     binding: createBinding({
       specification: 'CloudEvents in the process',
       headerName: (attribute) => `ce_${attribute}`,

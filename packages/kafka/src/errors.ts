@@ -14,6 +14,7 @@ interface Leaf {
 /** The broker does not let us do this at all, whatever the message. */
 const REFUSED_API_IDS: ReadonlySet<string> = new Set([
   'CLUSTER_AUTHORIZATION_FAILED',
+  'FENCED_INSTANCE_ID',
   'GROUP_AUTHORIZATION_FAILED',
   'INVALID_GROUP_ID',
   'INVALID_SESSION_TIMEOUT',

@@ -1,12 +1,8 @@
-import { setTimeout as delay } from 'node:timers/promises'
-import { Consumer, type GroupAssignment } from '@platformatic/kafka'
+import type { ClusterMetadata, Consumer, GroupAssignment } from '@platformatic/kafka'
 import { UnavailableError } from '@throughline/core'
 import type { Assignment } from './assignment.ts'
-import { cooperativeAssigner } from './assignor.ts'
-import { hasApiId, isPermanent } from './errors.ts'
-import { createHealth } from './health.ts'
 import { within } from './notifier.ts'
-import { type Connection, clientOptions, type KafkaStart } from './options.ts'
+import type { Connection, KafkaStart } from './options.ts'
 import { startOffset } from './start.ts'
 
 /** Who we are, over connections. */
@@ -24,8 +20,14 @@ export interface MembershipOptions {
   readonly sessionTimeoutMs: number
   readonly lostAfterMs: number
   readonly start: KafkaStart
-  /** Awaited before the group is told that we agree to `owned`: here what is left out of it is committed and given up. */
-  readonly beforeJoin: (owned: readonly GroupAssignment[]) => Promise<void>
+  /** The group keeps the partitions of the member of this name while it restarts. */
+  readonly instanceId: string | undefined
+  readonly revokeGraceMs: number
+  /**
+   * Awaited before the group is told that we agree to `owned`: here what is left out of it is committed and given up.
+   * `isMember` is false when the group has thrown us out: others read those partitions by now.
+   */
+  readonly beforeAgreed: (owned: readonly GroupAssignment[], isMember: boolean) => Promise<void>
   /** The group has settled on this. */
   readonly onJoined: (owned: readonly GroupAssignment[]) => void
   readonly onLost: (error: unknown) => void
@@ -55,152 +57,69 @@ export interface Membership {
   detach(): Promise<void>
 }
 
-const HEARTBEAT_MS = 1000
-const REJOIN_PAUSE_MS = 200
-const LEAVE_MS = 1000
-/** Errors that are a group's normal life: joining again mends them. */
-const REJOIN: ReadonlySet<string> = new Set([
-  'COORDINATOR_LOAD_IN_PROGRESS',
-  'COORDINATOR_NOT_AVAILABLE',
-  'ILLEGAL_GENERATION',
-  'NOT_COORDINATOR',
-  'REBALANCE_IN_PROGRESS',
-  'UNKNOWN_MEMBER_ID',
-])
+const CLOSE_MS = 1000
 
-export function createMembership(connection: Connection, options: MembershipOptions): Membership {
-  const { identity, group, sessionTimeoutMs, lostAfterMs, onLost } = options
-  const topics = [...options.topics]
-  const rebalanceTimeoutMs = Math.max(sessionTimeoutMs, 30_000)
-  let left = false
+/** Where reading goes on: at what the group has committed, else at `start`. Throws the driver's error. */
+export async function committedStarts(
+  consumer: Consumer,
+  owned: readonly GroupAssignment[],
+  start: KafkaStart,
+): Promise<readonly Start[]> {
+  if (owned.length === 0) return []
+  const committed = await consumer.listCommittedOffsets({ topics: owned.map((each) => ({ ...each })) })
+  return Promise.all(
+    owned.flatMap(({ topic, partitions }) =>
+      partitions.map(async (partition): Promise<Start> => {
+        const known = committed.get(topic)?.[partition] ?? -1n
+        if (known >= 0n) return { topic, partition, offset: known, committed: known }
+        return {
+          topic,
+          partition,
+          offset: await startOffset(consumer, topic, partition, start),
+          committed: null,
+        }
+      }),
+    ),
+  )
+}
 
-  const consumer = new Consumer<Buffer, Buffer, Buffer, Buffer>({
-    ...clientOptions(connection),
-    groupId: group,
-    sessionTimeout: sessionTimeoutMs,
-    rebalanceTimeout: rebalanceTimeoutMs,
-    heartbeatInterval: Math.min(HEARTBEAT_MS, sessionTimeoutMs / 3),
-    heartbeatStallTimeout: Math.max(lostAfterMs, sessionTimeoutMs / 2),
-    // The broker answers JoinGroup when all members have joined.
-    requestTimeout: rebalanceTimeoutMs + 5000,
-    autocommit: false,
-    protocols: [{ name: 'cooperative-sticky', version: 3 }],
-    partitionAssigner: cooperativeAssigner,
-    // The one place where the driver waits for us before it agrees to a revocation. See RATIONALE.md.
-    async protocolsMetadata() {
-      await options.beforeJoin(consumer.assignments ?? [])
-      return Buffer.alloc(0)
+/** What of the assignments there is to commit, now, and what to remember once that is done. */
+export function committable(assignments: readonly Assignment[]) {
+  const taken = assignments.map((assignment) => ({ assignment, offset: assignment.offsets.committable() }))
+  return {
+    offsets: taken.map(({ assignment: { topic, partition }, offset }) => ({ topic, partition, offset })),
+    done() {
+      for (const { assignment, offset } of taken) assignment.committed = offset
     },
-  })
-  for (const topic of topics) consumer.topics.track(topic)
-  consumer.memberId = identity.memberId
-
-  const health = createHealth(lostAfterMs, onLost)
-  let heartbeatAt = performance.now()
-  consumer.on('consumer:heartbeat:start', () => {
-    heartbeatAt = performance.now()
-  })
-  consumer.on('consumer:heartbeat:end', health.succeeded)
-  consumer.on('consumer:heartbeat:error', ({ error }) => health.failed(error, heartbeatAt))
-  consumer.on('consumer:heartbeat:stalled', ({ lastError, stalledFor }) => {
-    onLost(lastError ?? new UnavailableError(silent(stalledFor)))
-  })
-  consumer.on('consumer:group:join', ({ assignments = [] }) => {
-    health.succeeded()
-    identity.memberId = consumer.memberId
-    options.onJoined(assignments)
-  })
-  // The driver gives up a rejoin after its first failure.
-  consumer.on('error', () => void rejoin())
-
-  async function rejoin(): Promise<void> {
-    try {
-      await join()
-    } catch (error) {
-      onLost(error)
-    }
   }
+}
 
-  async function join(): Promise<void> {
-    const began = performance.now()
-    while (!left) {
-      try {
-        await findBrokers()
-        await consumer.joinGroup({})
-        return
-      } catch (error) {
-        const patienceMs = hasApiId(error, REJOIN) ? rebalanceTimeoutMs : lostAfterMs
-        if (left || isPermanent(error) || performance.now() - began >= patienceMs) throw error
-        await delay(REJOIN_PAUSE_MS)
-      }
-    }
-  }
+/** The cluster as it is. A broker that takes connections and answers nothing would hold other requests for their long time limits. */
+export async function findBrokers(
+  consumer: Consumer,
+  connection: Connection,
+  topics: readonly string[],
+  lostAfterMs: number,
+): Promise<ClusterMetadata> {
+  const found = consumer.metadata({ topics: [...topics], forceUpdate: true })
+  found.catch(() => undefined)
+  const timeoutMs = connection.connectTimeoutMs + lostAfterMs
+  if (await within(found, timeoutMs)) return found
+  throw new UnavailableError(silentFor(connection, timeoutMs))
+}
 
-  /** A broker that takes connections and answers nothing would hold JoinGroup for its long time limit. */
-  async function findBrokers(): Promise<void> {
-    const found = consumer.metadata({ topics: [...topics], forceUpdate: true })
-    found.catch(() => undefined)
-    const timeoutMs = connection.connectTimeoutMs + lostAfterMs
-    if (!(await within(found, timeoutMs))) throw new UnavailableError(silent(timeoutMs))
-  }
+export function silentFor({ address }: Connection, timeoutMs: number): string {
+  return `Kafka at ${address} has not answered for ${timeoutMs} ms`
+}
 
-  function silent(timeoutMs: number): string {
-    return `Kafka at ${connection.address} has not answered for ${timeoutMs} ms`
-  }
-
-  async function commit(assignments: readonly Assignment[]): Promise<void> {
-    const taken = assignments.map((assignment) => ({ assignment, offset: assignment.offsets.committable() }))
-    const offsets = taken.map(({ assignment: { topic, partition }, offset }) => {
-      return { topic, partition, offset, leaderEpoch: -1 }
-    })
-    await consumer.commit({ offsets })
-    for (const { assignment, offset } of taken) assignment.committed = offset
-  }
-
-  async function startsOf(owned: readonly GroupAssignment[]): Promise<readonly Start[]> {
-    if (owned.length === 0) return []
-    const committed = await consumer.listCommittedOffsets({ topics: owned.map((each) => ({ ...each })) })
-    return Promise.all(
-      owned.flatMap(({ topic, partitions }) =>
-        partitions.map(async (partition): Promise<Start> => {
-          const known = committed.get(topic)?.[partition] ?? -1n
-          if (known >= 0n) return { topic, partition, offset: known, committed: known }
-          const offset = await startOffset(consumer, topic, partition, options.start)
-          return { topic, partition, offset, committed: null }
-        }),
-      ),
-    )
-  }
-
-  function owns(topic: string, partition: number): boolean {
-    return (
-      consumer.assignments?.some((each) => each.topic === topic && each.partitions.includes(partition)) ??
-      false
-    )
-  }
-
-  async function leave(): Promise<void> {
-    left = true
-    identity.memberId = null
-    await within(
-      Promise.resolve(consumer.leaveGroup(true)).catch(() => undefined),
-      LEAVE_MS,
-    )
-    await detach()
-  }
-
-  async function detach(): Promise<void> {
-    left = true
-    // Connections first: the driver leaves the group on closing where it still has one.
-    await within(
-      consumer.connections.close().catch(() => undefined),
-      LEAVE_MS,
-    )
-    await within(
-      consumer.close(true).catch(() => undefined),
-      LEAVE_MS,
-    )
-  }
-
-  return { consumer, join, commit, startsOf, owns, leave, detach }
+/** Bounded; never rejects. Connections first: the driver leaves the group on closing where it still has one. */
+export async function disconnect(consumer: Consumer): Promise<void> {
+  await within(
+    consumer.connections.close().catch(() => undefined),
+    CLOSE_MS,
+  )
+  await within(
+    consumer.close(true).catch(() => undefined),
+    CLOSE_MS,
+  )
 }

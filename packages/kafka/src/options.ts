@@ -46,13 +46,23 @@ export interface KafkaSubscriberOptions {
    * partitions are read from `start`, nothing is committed and no group notices: where it is, only this subscriber knows.
    */
   readonly group?: string
+  /**
+   * How the group shares the partitions: `classic`, by its members, or `consumer`, by the broker (KIP-848, Kafka 4.0 or
+   * newer). Members of one group may differ while it is moved from one to the other. Default `classic`.
+   */
+  readonly groupProtocol?: 'classic' | 'consumer'
+  /**
+   * Name of this member, its own in the group (`group.instance.id`): its partitions are kept for it over a restart
+   * that takes less than the session timeout, and go to others only after that. Default: none.
+   */
+  readonly instanceId?: string
   /** Where a group without a committed offset begins; a Date is the first record of that time or later. Default `earliest`. */
   readonly start?: KafkaStart
   /** Deliveries handed out and not settled, at most, over all partitions. Default 1,000. */
   readonly window?: number
-  /** How long the group waits for a member that fell silent, or was killed, before its partitions go to others, milliseconds. Default 10,000. */
+  /** How long the group waits for a member that fell silent, or was killed, before its partitions go to others, milliseconds. Default 10,000; by the `consumer` protocol the broker alone says (`group.consumer.session.timeout.ms`). */
   readonly sessionTimeoutMs?: number
-  /** How long a revoked partition's deliveries may still be settled before it is given away, milliseconds; under half of `sessionTimeoutMs`. Default 3,000. */
+  /** How long a revoked partition's deliveries may still be settled before it is given away, milliseconds; by the classic protocol under half of `sessionTimeoutMs`. Default 3,000. */
   readonly revokeGraceMs?: number
   /** Settled offsets are committed at most this late, milliseconds. Default 200. */
   readonly commitIntervalMs?: number

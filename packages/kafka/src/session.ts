@@ -1,16 +1,19 @@
 import type { GroupAssignment } from '@platformatic/kafka'
 import { type ThroughlineError, UnavailableError } from '@throughline/core'
 import { type Assignment, assignmentKey, createAssignment } from './assignment.ts'
+import { createClassicGroup } from './classic-group.ts'
 import { createCommitter } from './committer.ts'
+import { createConsumerGroup } from './consumer-group.ts'
 import { kafkaError } from './errors.ts'
 import { createFetcher, type Fetched } from './fetcher.ts'
-import { createMembership, type Identity, type Membership } from './membership.ts'
+import type { Identity, Membership } from './membership.ts'
 import { createNotifier, within } from './notifier.ts'
 import type { Connection, KafkaSubscriberOptions } from './options.ts'
 import { createStandalone } from './standalone.ts'
 
-export type SessionOptions = Required<Omit<KafkaSubscriberOptions, 'group'>> & {
+export type SessionOptions = Required<Omit<KafkaSubscriberOptions, 'group' | 'instanceId'>> & {
   readonly group: string | undefined
+  readonly instanceId: string | undefined
 }
 
 /** One connection of a subscriber, from joining the group until it is lost or closed. */
@@ -44,10 +47,11 @@ export async function openSession(
   let assigning: Promise<void> = Promise.resolve()
 
   const reader = group === undefined ? `the reader of ${options.topics.join(', ')}` : `the group ${group}`
+  const join = options.groupProtocol === 'consumer' ? createConsumerGroup : createClassicGroup
   const membership: Membership =
     group === undefined
       ? createStandalone(connection, { ...options, identity, onJoined })
-      : createMembership(connection, { ...options, group, identity, beforeJoin, onJoined, onLost })
+      : join(connection, { ...options, group, identity, beforeAgreed, onJoined, onLost })
   const fetcher = createFetcher(connection, membership, {
     ...options,
     assignments: () => assignments.values(),
@@ -67,16 +71,16 @@ export async function openSession(
     commit: membership.commit,
   })
 
-  /** The driver waits for this before it tells the group that it may give our partitions away. */
-  async function beforeJoin(owned: readonly GroupAssignment[]): Promise<void> {
+  /** Done before the group is told that it may give our partitions away. */
+  async function beforeAgreed(owned: readonly GroupAssignment[], isMember: boolean): Promise<void> {
     const revoked = notIn(owned)
     if (revoked.length === 0) return
     for (const assignment of revoked) assignment.revoking = true
     buffer = buffer.filter(({ assignment }) => !assignment.revoking)
-    // Without a member id we were thrown out: others read those partitions by now, and would not see our commit.
-    const graceMs = membership.consumer.memberId === null ? 0 : revokeGraceMs
-    const deadline = performance.now() + graceMs
-    while (ending === null && revoked.some(({ offsets }) => offsets.unsettled > 0)) {
+    // Thrown out, there is nothing to wait for: others read those partitions by now, and would not see our commit.
+    const deadline = performance.now() + (isMember ? revokeGraceMs : 0)
+    const isOut = ({ signal, offsets }: Assignment) => !signal.aborted && offsets.unsettled > 0
+    while (ending === null && revoked.some(isOut)) {
       if (!(await within(changed.wait(), deadline - performance.now()))) break
     }
     await within(committer.flush(), FINAL_COMMIT_MS)
@@ -120,7 +124,9 @@ export async function openSession(
 
   function drop(assignment: Assignment, why: string): void {
     const { topic, partition } = assignment
-    assignments.delete(assignmentKey(topic, partition))
+    const key = assignmentKey(topic, partition)
+    // It may be ours again since, from another offset.
+    if (assignments.get(key) === assignment) assignments.delete(key)
     buffer = buffer.filter((each) => each.assignment !== assignment)
     assignment.abandon(new UnavailableError(`${topic}[${partition}] is no longer ours: ${why}`))
   }

@@ -1,10 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { Consumer, type GroupAssignment } from '@platformatic/kafka'
-import { PermanentError, UnavailableError } from '@throughline/core'
+import { PermanentError } from '@throughline/core'
 import { type Assignment, assignmentKey } from './assignment.ts'
 import { isPermanent, isUnknownTopic, UNKNOWN_TOPIC_CODE } from './errors.ts'
-import type { Identity, Membership, Start } from './membership.ts'
-import { within } from './notifier.ts'
+import { disconnect, findBrokers, type Identity, type Membership, type Start } from './membership.ts'
 import { type Connection, clientOptions, type KafkaStart } from './options.ts'
 import { startOffset } from './start.ts'
 import { UNKNOWN_TOPIC_GRACE_MS } from './topics.ts'
@@ -18,7 +17,6 @@ export interface StandaloneOptions {
 }
 
 const RETRY_PAUSE_MS = 200
-const CLOSE_MS = 1000
 
 /**
  * Reading without a group: all partitions that the topics have now are ours, and what would be committed is remembered
@@ -53,13 +51,7 @@ export function createStandalone(connection: Connection, options: StandaloneOpti
   }
 
   async function partitions(): Promise<readonly GroupAssignment[]> {
-    const found = consumer.metadata({ topics: [...topics], forceUpdate: true })
-    found.catch(() => undefined)
-    const timeoutMs = connection.connectTimeoutMs + lostAfterMs
-    if (!(await within(found, timeoutMs))) {
-      throw new UnavailableError(`Kafka at ${connection.address} has not answered for ${timeoutMs} ms`)
-    }
-    const metadata = await found
+    const metadata = await findBrokers(consumer, connection, topics, lostAfterMs)
     return topics.map((topic) => ({
       topic,
       partitions: Array.from(
@@ -97,14 +89,7 @@ export function createStandalone(connection: Connection, options: StandaloneOpti
 
   async function leave(): Promise<void> {
     closed = true
-    await within(
-      consumer.connections.close().catch(() => undefined),
-      CLOSE_MS,
-    )
-    await within(
-      consumer.close(true).catch(() => undefined),
-      CLOSE_MS,
-    )
+    await disconnect(consumer)
   }
 
   return { consumer, join, commit, startsOf, owns: () => !closed, leave, detach: leave }

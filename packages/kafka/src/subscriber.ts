@@ -112,8 +112,21 @@ function sessionOptions(given: KafkaSubscriberOptions): SessionOptions {
   if (start instanceof Date && Number.isNaN(start.getTime())) {
     throw new PermanentError('Kafka: start is an invalid Date')
   }
+  const { groupProtocol = 'classic', instanceId } = given
+  if (groupProtocol !== 'classic' && groupProtocol !== 'consumer') {
+    throw new PermanentError('Kafka: groupProtocol must be classic or consumer')
+  }
+  if (instanceId !== undefined && !isTopicName(instanceId)) {
+    throw new PermanentError('Kafka: instanceId must be 1 to 249 of a-z, A-Z, 0-9, ".", "_" and "-"')
+  }
+  if (groupProtocol === 'consumer' && given.sessionTimeoutMs !== undefined) {
+    throw new PermanentError(
+      'Kafka: sessionTimeoutMs is not for groupProtocol consumer: the broker says it (group.consumer.session.timeout.ms)',
+    )
+  }
   positive('sessionTimeoutMs', sessionTimeoutMs, 1000)
-  if (positive('revokeGraceMs', revokeGraceMs, 0) >= sessionTimeoutMs / 2) {
+  positive('revokeGraceMs', revokeGraceMs, 0)
+  if (groupProtocol === 'classic' && revokeGraceMs >= sessionTimeoutMs / 2) {
     throw new PermanentError(
       'Kafka: revokeGraceMs must be under half of sessionTimeoutMs: no heartbeat is sent meanwhile',
     )
@@ -121,6 +134,8 @@ function sessionOptions(given: KafkaSubscriberOptions): SessionOptions {
   return {
     topics: [...new Set(topics)],
     group,
+    groupProtocol,
+    instanceId,
     start,
     window: positive('window', window),
     sessionTimeoutMs,

@@ -52,4 +52,26 @@ test('wrong options are refused where they are given', () => {
     () => transport.subscriber({ topics: ['a'], group: 'g', sessionTimeoutMs: 4000, revokeGraceMs: 3000 }),
     /revokeGraceMs/,
   )
+  const member = { topics: ['a'], group: 'g' }
+  assert.throws(
+    () => transport.subscriber({ ...member, groupProtocol: 'consumer', sessionTimeoutMs: 6000 }),
+    /sessionTimeoutMs.*group\.consumer\.session\.timeout\.ms/,
+  )
+  transport.subscriber({ ...member, groupProtocol: 'consumer', revokeGraceMs: 60_000 })
+  assert.throws(() => transport.subscriber({ ...member, instanceId: 'a b' }), /instanceId/)
+})
+
+test('credentials that can be none are refused, and never shown', () => {
+  const given = [
+    { mechanism: 'PLAIN', username: 'alice', password: '' },
+    { mechanism: 'SCRAM-SHA-256', username: '', password: 'battery' },
+    { mechanism: 'OAUTHBEARER', token: '' },
+  ] as const
+  for (const sasl of given) {
+    assert.throws(
+      () => kafkaTransport({ brokers: 'localhost:9092', sasl }),
+      (error) =>
+        error instanceof PermanentError && /sasl\.\w+/.test(error.message) && !/battery/.test(error.message),
+    )
+  }
 })

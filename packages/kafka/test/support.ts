@@ -46,7 +46,7 @@ export function subscriberOf(
   connectTimeoutMs = 5000,
 ): Subscriber {
   const subscriber = kafkaTransport({ brokers: address, connectTimeoutMs }).subscriber({
-    sessionTimeoutMs: 6000,
+    ...(options.groupProtocol === 'consumer' ? {} : { sessionTimeoutMs: 6000 }),
     revokeGraceMs: 500,
     ...options,
   })

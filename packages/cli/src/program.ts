@@ -5,6 +5,7 @@ import { addDemo } from './commands/demo.ts'
 import { addExplorer } from './commands/explorer.ts'
 import { addJourney } from './commands/journey.ts'
 import { addSend } from './commands/send.ts'
+import { addTail } from './commands/tail.ts'
 import { addValidate } from './commands/validate.ts'
 import { describe, exitCodeOf, exitCodes } from './failure.ts'
 
@@ -28,6 +29,7 @@ Start here:
   throughline demo                             real brokers, five services and the explorer, on this machine
   throughline explorer                         an explorer for your own services' OTLP
   throughline journey 6f1c8a52                 everything that happened to one event
+  throughline tail kafka://localhost:9092/orders   what comes, with its trace context; reads only
 `
 
 /**
@@ -60,7 +62,8 @@ function program(finish: Finish): Command {
     .exitOverride()
     .showSuggestionAfterError()
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'throughline: ')) })
-  for (const add of [addDemo, addExplorer, addJourney, addSend, addBridge, addValidate]) add(root, finish)
+  for (const add of [addDemo, addExplorer, addJourney, addSend, addTail, addBridge, addValidate])
+    add(root, finish)
   for (const command of root.commands)
     command.showHelpAfterError(`throughline ${command.name()} --help says more`)
   return root

@@ -13,6 +13,7 @@ describe('help', () => {
       'explorer',
       'journey',
       'send',
+      'tail',
       'validate',
       'Exit codes:',
       'THROUGHLINE_EXPLORER',
@@ -20,7 +21,7 @@ describe('help', () => {
       assert.ok(stdout.includes(word), `--help names ${word}`)
   })
 
-  for (const command of ['bridge', 'explorer', 'journey', 'send', 'validate']) {
+  for (const command of ['bridge', 'explorer', 'journey', 'send', 'tail', 'validate']) {
     test(`of ${command} has examples`, async () => {
       const { code, stdout } = await throughline([command, '--help'])
       assert.equal(code, 0)

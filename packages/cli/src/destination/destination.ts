@@ -1,3 +1,4 @@
+import type { Subscriber, Transport } from '@throughline/core'
 import { type Credentials, credentialsOf } from './credentials.ts'
 import type { Outlet } from './outlet.ts'
 import { usage } from './problem.ts'
@@ -15,14 +16,28 @@ export interface OutletOptions {
   readonly retain?: boolean
 }
 
+export interface SourceOptions {
+  /** Where reading begins, on what keeps messages. Default `latest`. */
+  readonly from?: 'earliest' | 'latest' | Date
+}
+
+/** Where messages are read without anybody missing them. Not connected to. */
+export interface Source extends Pick<Transport<never, never>, 'binding' | 'attributes'> {
+  readonly subscriber: Subscriber
+  /** For people: `reading kafka://localhost:9092/orders from its end`. */
+  readonly doing: string
+}
+
 /** Somewhere that messages are sent to and read from, as a URL names it. Not connected to. */
 export interface Destination {
   /** For people, without credentials: `kafka://localhost:9092/orders`. */
   readonly text: string
-  /** Which options of `send` have a meaning there. */
-  readonly takes: ReadonlySet<'key' | 'partition' | 'qos' | 'retain'>
+  /** Which options have a meaning there, of those that not every transport has. */
+  readonly takes: ReadonlySet<'key' | 'partition' | 'qos' | 'retain' | 'from'>
   /** Throws CommandError for what cannot be sent to. */
   outlet(options: OutletOptions): Outlet
+  /** Throws CommandError for what cannot be read without taking it from somebody. */
+  source(options: SourceOptions): Source
 }
 
 type Open = (url: DestinationUrl, credentials: Credentials) => Destination

@@ -1,6 +1,7 @@
+import { isIP } from 'node:net'
 import { httpTransport } from '@throughline/http'
 import type { Credentials } from './credentials.ts'
-import type { Destination } from './destination.ts'
+import type { Destination, Source } from './destination.ts'
 import { createOutlet } from './outlet.ts'
 import { made, usage } from './problem.ts'
 import type { DestinationUrl } from './url.ts'
@@ -15,6 +16,7 @@ export function httpDestination(url: DestinationUrl, { user, password }: Credent
     takes: new Set(),
     outlet: ({ timeoutMs }) =>
       made(() => createOutlet(httpTransport(), { url: target, timeoutMs, ...authorization(user, password) })),
+    source: () => listener(url),
   }
 }
 
@@ -22,4 +24,18 @@ function authorization(user: string | undefined, password: string | undefined) {
   if (user === undefined && password === undefined) return {}
   const credentials = Buffer.from(`${user ?? ''}:${password ?? ''}`).toString('base64')
   return { headers: { authorization: `Basic ${credentials}` } }
+}
+
+/** A server keeps no messages that could be read: this one is where they are sent to. */
+function listener({ scheme, authority, path, text }: DestinationUrl): Source {
+  const { hostname, port } = new URL(`http://${authority}`)
+  const host = hostname.replace(/^\[|\]$/g, '')
+  if (scheme !== 'http' || (host !== 'localhost' && isIP(host) === 0)) {
+    throw usage(
+      `${text} keeps no messages that could be tailed: tail http://127.0.0.1:8080/path, which listens itself, and have the senders post there`,
+    )
+  }
+  const transport = made(() => httpTransport({ listen: `${hostname}:${port === '' ? 80 : port}` }))
+  const subscriber = made(() => transport.subscriber({ path: `/${path}`, methods: ['POST', 'PUT', 'PATCH'] }))
+  return { ...transport, subscriber, doing: `listening at ${text}, answering 204` }
 }

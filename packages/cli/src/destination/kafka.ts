@@ -1,6 +1,6 @@
 import { type KafkaOptions, kafkaTransport } from '@throughline/kafka'
 import type { Credentials } from './credentials.ts'
-import type { Destination } from './destination.ts'
+import type { Destination, SourceOptions } from './destination.ts'
 import { createOutlet } from './outlet.ts'
 import { made, usage } from './problem.ts'
 import { type DestinationUrl, optionsOf } from './url.ts'
@@ -18,11 +18,17 @@ export function kafkaDestination(url: DestinationUrl, credentials: Credentials):
   )
   return {
     text,
-    takes: new Set(['key', 'partition'] as const),
+    takes: new Set(['key', 'partition', 'from'] as const),
     outlet: ({ timeoutMs, partition }) =>
       made(() =>
         createOutlet(transport, { topic, timeoutMs, ...(partition === undefined ? {} : { partition }) }),
       ),
+    source: ({ from = 'latest' }) => ({
+      ...transport,
+      // Without a group: all partitions, and no offset of anybody moves.
+      subscriber: made(() => transport.subscriber({ topics: [topic], start: from })),
+      doing: `reading ${text} from ${placeText(from)}`,
+    }),
   }
 }
 
@@ -40,4 +46,9 @@ function sasl(wanted: string | undefined, { user, password }: Credentials): Pick
     )
   }
   return { sasl: { mechanism, username: user, password } }
+}
+
+function placeText(from: NonNullable<SourceOptions['from']>): string {
+  if (from instanceof Date) return from.toISOString()
+  return from === 'latest' ? 'its end' : 'its beginning'
 }

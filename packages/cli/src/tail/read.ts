@@ -1,0 +1,44 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { backoffMs, type Delivery, type Subscriber, UnavailableError } from '@throughline/core'
+
+const BACKOFF = { minMs: 200, maxMs: 10_000 }
+
+/** What a reader tells of, beside what it reads. */
+export interface ReadEvents {
+  readonly onDelivery: (delivery: Delivery) => Promise<void>
+  /** Connected for the first time. */
+  readonly onReady: () => void
+  /** Not connected any more; it is tried again. */
+  readonly onLost: (error: Error, retryMs: number) => void
+}
+
+/**
+ * Reads until the signal is aborted, connecting again where the connection is lost. Throws where it cannot connect at
+ * first, or never will again.
+ */
+export async function readEach(
+  subscriber: Subscriber,
+  events: ReadEvents,
+  signal: AbortSignal,
+): Promise<void> {
+  await subscriber.open()
+  events.onReady()
+  for (let failures = 0; !signal.aborted; ) {
+    try {
+      for await (const deliveries of subscriber.deliveries(signal)) {
+        failures = 0
+        for (const delivery of deliveries) {
+          if (signal.aborted) return
+          await events.onDelivery(delivery)
+        }
+        await subscriber.settle(deliveries, { outcome: 'accept' })
+      }
+      return
+    } catch (error) {
+      if (!(error instanceof UnavailableError) || signal.aborted) throw error
+      const retryMs = backoffMs(++failures, BACKOFF)
+      events.onLost(error, retryMs)
+      await delay(retryMs, undefined, { signal }).catch(() => undefined)
+    }
+  }
+}

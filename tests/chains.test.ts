@@ -141,7 +141,7 @@ const events = fc
   )
   .map(({ extensions, content, ...attributes }) => createEvent({ ...extensions, ...attributes, ...content }))
 
-const transports = fc.constantFrom('http', 'kafka', 'mqtt', 'mqtt3')
+const transports = fc.constantFrom('http', 'kafka', 'mqtt', 'mqtt3', 'rabbitmq')
 const step = fc.record({ transport: transports, mode: fc.constantFrom('binary', 'structured') })
 
 /** What the specification lets one message make of an event. Everything else is equality. */

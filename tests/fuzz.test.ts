@@ -17,6 +17,7 @@ import {
   receiveKafka,
   receiveMqtt,
   receiveMqtt3,
+  receiveRabbitmq,
   textHeaders,
 } from './support/carried.ts'
 import { createRandom, type Random } from './support/random.ts'
@@ -122,7 +123,12 @@ const TYPES = [
     '/',
   ],
 ]
-const PREFIXES: Readonly<Record<string, string>> = { http: 'ce-', kafka: 'ce_', mqtt: '' }
+const PREFIXES: Readonly<Record<string, string>> = {
+  http: 'ce-',
+  kafka: 'ce_',
+  mqtt: '',
+  rabbitmq: 'cloudEvents:',
+}
 
 function damage(wire: Wire, prefix: string, random: Random): void {
   const { headers } = wire
@@ -172,6 +178,20 @@ function damagedBytes(bytes: Uint8Array, random: Random): Uint8Array {
 /** The text of headers as bytes, one byte a character, as a hostile sender would have them. */
 const latin1 = (text: string) => Buffer.from(text, 'latin1')
 
+/** A header of AMQP as it mostly is, or as another of its types. */
+function nativeValue(text: string, random: Random): unknown {
+  if (random.below(10) > 0) return text
+  return random.pick<unknown>([
+    latin1(text),
+    Number(text),
+    random.below(2) === 0,
+    null,
+    [text, 5],
+    { deep: [text] },
+    { scale: 2, value: 314 },
+  ])
+}
+
 const receivers = {
   http: ({ headers, contentType, body }: Wire) =>
     receiveHttp(
@@ -186,6 +206,12 @@ const receivers = {
     return receiveKafka([...pairs, ...type], random.below(50) === 0 ? null : Buffer.from(body))
   },
   mqtt: ({ headers, contentType, body }: Wire) => receiveMqtt(headers, contentType, body),
+  rabbitmq: ({ headers, contentType, body }: Wire, random: Random) =>
+    receiveRabbitmq(
+      Object.fromEntries(headers.map(([name, value]) => [name, nativeValue(value, random)])),
+      contentType,
+      body,
+    ),
 } as const
 
 /** Runs a decoder on `RUNS` inputs. Each has a random sequence of its own, so that one can be repeated without the others. */
@@ -212,7 +238,7 @@ function fuzz(decode: (random: Random) => unknown): void {
     assert.ok(accepted > RUNS / 100 && accepted < RUNS, `${accepted} of ${RUNS} were accepted`)
 }
 
-for (const transport of ['http', 'kafka', 'mqtt'] as const) {
+for (const transport of ['http', 'kafka', 'mqtt', 'rabbitmq'] as const) {
   const { binding } = carriers[transport]
   const wires = events.flatMap((event) =>
     (['binary', 'structured'] as const).map((mode): Wire => {

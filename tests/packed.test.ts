@@ -17,6 +17,7 @@ import { createEvent, headerText } from '@throughline/core'
 import { http } from '@throughline/http'
 import { kafka } from '@throughline/kafka'
 import { mqtt } from '@throughline/mqtt'
+import { rabbitmq } from '@throughline/rabbitmq'
 import { startBridge } from '@throughline/bridge'
 import { startExplorer } from '@throughline/explorer'
 import { memoryTransport } from '@throughline/testkit'
@@ -24,7 +25,7 @@ import { memoryTransport } from '@throughline/testkit'
 const event = createEvent({ type: 't', source: '/s', data: { n: 1 } })
 const message = memoryTransport().binding.encode(event, { mode: 'binary' })
 const type: string | null = headerText(message.headers, 'ce_type')
-const made: readonly unknown[] = [http, kafka, mqtt, startBridge]
+const made: readonly unknown[] = [http, kafka, mqtt, rabbitmq, startBridge]
 if (type !== 't' || made.some((each) => typeof each !== 'function')) throw new Error('not whole')
 
 const explorer = await startExplorer({ listen: '127.0.0.1:0', otlpHttp: '127.0.0.1:0', dataDir: process.argv[2] ?? '' })

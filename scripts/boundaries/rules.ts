@@ -22,7 +22,7 @@ const network = [
   'node:dns',
   'node:dns/*',
 ]
-const everyTransport = ['http', 'kafka', 'mqtt']
+const everyTransport = ['http', 'kafka', 'mqtt', 'rabbitmq']
 
 /** A transport moves messages; only core's decorators trace. */
 const transport: Rule = { workspace: ['core'], never: ['@opentelemetry/*'] }
@@ -34,6 +34,7 @@ export const rules: Readonly<Record<string, Rule>> = {
   'packages/http': { workspace: ['core'], never: ['@opentelemetry/sdk*', '@opentelemetry/instrumentation*'] },
   'packages/kafka': transport,
   'packages/mqtt': transport,
+  'packages/rabbitmq': transport,
   'packages/testkit': { workspace: ['core'] },
   'packages/bridge': { workspace: ['core', ...everyTransport], never: ['@opentelemetry/sdk*'] },
   'packages/explorer': { workspace: [], never: ['@opentelemetry/*'] },

@@ -15,12 +15,13 @@ import type {
 import { http } from '@throughline/http'
 import { kafka } from '@throughline/kafka'
 import { mqtt } from '@throughline/mqtt'
+import { rabbitmq } from '@throughline/rabbitmq'
 import { createTopics } from '../../scripts/brokers/topics.ts'
-import { brokers } from '../support/pipeline.ts'
+import { amqpUrl, brokers } from '../support/pipeline.ts'
 
 /** One destination of one transport, with its broker connection. Subscribe before publishing: not every transport keeps what nobody reads. */
 export interface Line extends AsyncDisposable {
-  /** What spans call it: `readings-1b652184`, once for publishers and, where that differs, once for consumers. */
+  /** What spans call it: `readings-1b652184`, once for publishers and, where that differs, once for each consumer so far. */
   readonly names: readonly string[]
   readonly transport: Transport<never, never>
   publisher(telemetry?: PublishTelemetry): EventPublisher
@@ -126,4 +127,29 @@ const mqttLeg: Leg = {
   },
 }
 
-export const legs: readonly Leg[] = [httpLeg, kafkaLeg, mqttLeg]
+const rabbitmqLeg: Leg = {
+  system: 'rabbitmq',
+  fansOut: true,
+  redelivers: true,
+  async open(name = 'readings') {
+    const exchange = freshName(name)
+    const exchanges = [{ name: exchange, type: 'fanout', autoDelete: true }]
+    const broker = rabbitmq({ url: amqpUrl(), connectionName: 'rules' })
+    const names = [exchange]
+    return {
+      names,
+      ...lineOf(broker, {
+        publisher: () => ({ exchange, declare: { exchanges } }),
+        subscriber(consumer) {
+          const queue = `${exchange}-${consumer}`
+          names.push(`${exchange}:${queue}`)
+          const queues = [{ name: queue, autoDelete: true }]
+          const declare = { exchanges, queues, bindings: [{ exchange, queue }] }
+          return { queue, declare, window: WINDOW }
+        },
+      }),
+    }
+  },
+}
+
+export const legs: readonly Leg[] = [httpLeg, kafkaLeg, mqttLeg, rabbitmqLeg]

@@ -19,6 +19,8 @@ const OF_TRANSPORT = [
   'messaging.mqtt.qos',
   'messaging.mqtt.retain',
   'messaging.mqtt.packet_id',
+  'messaging.rabbitmq.destination.routing_key',
+  'messaging.rabbitmq.message.delivery_tag',
   'mqtt.missing_context',
   'throughline.sent_at',
   'throughline.sent_at_source',

@@ -2,12 +2,14 @@ import type { Binding, Header, Message } from '@throughline/core'
 import { httpBinding } from '@throughline/http'
 import { kafkaBinding } from '@throughline/kafka'
 import { mqttBinding } from '@throughline/mqtt'
+import { rabbitmqBinding } from '@throughline/rabbitmq'
 // What goes over the wire is a transport's own affair, so not among its exports.
 import { messageHeaders, readFieldValue, requestHeaders } from '../../packages/http/src/headers.ts'
 import { decodeRecord, encodeRecord } from '../../packages/kafka/src/record.ts'
 import { structuredBinding } from '../../packages/mqtt/src/binding.ts'
 import { unwrap, wrap } from '../../packages/mqtt/src/envelope.ts'
 import { messageOf, propertiesOf } from '../../packages/mqtt/src/properties.ts'
+import { contentHeaderOf, messageOf as messageOfContent } from '../../packages/rabbitmq/src/properties.ts'
 
 /** A binding and what its transport makes of a message between the two sides, without a network. */
 export interface Carrier {
@@ -16,7 +18,7 @@ export interface Carrier {
   carry(message: Message): Message
 }
 
-export const carriers: Readonly<Record<'http' | 'kafka' | 'mqtt' | 'mqtt3', Carrier>> = {
+export const carriers: Readonly<Record<'http' | 'kafka' | 'mqtt' | 'mqtt3' | 'rabbitmq', Carrier>> = {
   http: { binding: httpBinding, carry: (message) => receiveHttp(sentHeaders(message), message.body) },
   kafka: {
     binding: kafkaBinding,
@@ -37,7 +39,17 @@ export const carriers: Readonly<Record<'http' | 'kafka' | 'mqtt' | 'mqtt3', Carr
     binding: structuredBinding,
     carry: (message) => receiveMqtt3(wrap(message).body ?? new Uint8Array()),
   },
+  rabbitmq: {
+    binding: rabbitmqBinding,
+    carry(message) {
+      const { headers = {}, contentType } = contentHeaderOf(message, FRAME_BYTES)
+      return receiveRabbitmq(headers, contentType, message.body ?? new Uint8Array())
+    },
+  },
 }
+
+/** RabbitMQ's own limit for what holds all headers. */
+const FRAME_BYTES = 131_072
 
 /** As node:http writes a request's head and reads it again: a line a value, in Latin-1, its ends trimmed. */
 function sentHeaders(message: Message): string[] {
@@ -86,6 +98,16 @@ export function receiveMqtt(
 /** A message as our client reads it off a payload in an envelope. */
 export function receiveMqtt3(body: Uint8Array): Message {
   return unwrap({ body, headers: [] })
+}
+
+/** A message as our client reads it off a delivery. The driver has a table's values as JavaScript's. */
+export function receiveRabbitmq(
+  headers: Readonly<Record<string, unknown>>,
+  contentType: string | undefined,
+  body: Uint8Array,
+): Message {
+  const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength)
+  return messageOfContent({ headers: { ...headers }, body: bytes }, contentType)
 }
 
 /** Header pairs as text, for a test that changes them. */

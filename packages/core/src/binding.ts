@@ -151,7 +151,10 @@ export function createBinding(rules: BindingRules): Binding {
     if (message.contentType !== undefined && mediaTypeOf(message.contentType).startsWith(EVENT_TYPES))
       return true
     const marker = rules.headerName('specversion').toLowerCase()
-    return message.headers.some(([name]) => name.toLowerCase() === marker) || looksStructured(message)
+    const isMarked = message.headers.some(
+      ([name]) => name.toLowerCase() === marker || rules.attributeName(name) === 'specversion',
+    )
+    return isMarked || looksStructured(message)
   }
 
   return { encode, decode, isEvent }

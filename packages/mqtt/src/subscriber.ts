@@ -1,5 +1,7 @@
 import {
+  createInbox,
   type Delivery,
+  type Inbox,
   PermanentError,
   type Settlement,
   type Subscriber,
@@ -9,7 +11,6 @@ import { ErrorWithSubackPacket } from 'mqtt'
 import { type AckGate, gateAcks } from './ack-gate.ts'
 import { type Connection, startConnection } from './connection.ts'
 import { deliveryOf, heldOf, type MqttDelivery } from './delivery.ts'
-import { createInbox, type Inbox } from './inbox.ts'
 import { type Endpoint, requireInteger, requireMqtt5 } from './options.ts'
 import { subscribeError, TAKEN_OVER_CODE } from './reason.ts'
 import { createRivalry } from './rivalry.ts'

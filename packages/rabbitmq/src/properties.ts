@@ -1,0 +1,190 @@
+import { isUtf8 } from 'node:buffer'
+import {
+  type Header,
+  type HeaderValue,
+  type Message,
+  type MessageProperties,
+  PermanentError,
+} from '@throughline/core'
+import type { AsyncMessage, Envelope } from 'rabbitmq-client'
+
+/** The content header of a message (AMQP 0-9-1 §1.8, class basic) as the driver takes it. */
+export type ContentHeader = Pick<Envelope, Fields>
+export type ReceivedHeader = Pick<AsyncMessage, Exclude<Fields, 'contentType'> | 'body'>
+type Fields =
+  | 'contentType'
+  | 'contentEncoding'
+  | 'headers'
+  | 'priority'
+  | 'correlationId'
+  | 'replyTo'
+  | 'expiration'
+  | 'messageId'
+  | 'timestamp'
+
+const CONTENT_ENCODING = 'content-encoding'
+/** The broker's own, for each delivery: they are the delivery's attempt and offset, and no header of the message. */
+const BROKER_HEADERS: ReadonlySet<string> = new Set(['x-delivery-count', 'x-stream-offset'])
+/** RabbitMQ closes the channel when these are no lists (sender-selected distribution). */
+const LIST_HEADERS: ReadonlySet<string> = new Set(['CC', 'BCC'])
+const EVENT_TIME = /^cloudevents[:_]time$/i
+const EVENT_ATTRIBUTE = /^cloudevents[:_]/i
+// Class, weight, body size and flags, and of each field its type and length at most.
+const CONTENT_HEADER_BYTES = 32
+const FIELD_BYTES = 16
+
+/**
+ * A message's properties as AMQP has them. A header that comes more than once is a list; one whose value is bytes, which
+ * the driver cannot write, is base64 under its name + `-b64`; `content-encoding` is a property of its own. The key is not
+ * sent. Throws PermanentError naming what does not fit: the driver would cut it, or close the channel with all that is
+ * under way on it.
+ */
+export function contentHeaderOf(
+  { headers, contentType, properties = {} }: Message,
+  frameMaxBytes: number,
+): ContentHeader {
+  const { messageId, correlationId, replyTo, expiryMs, timestampMs, priority } = properties
+  const table = headerTable(headers)
+  const contentEncoding = table[CONTENT_ENCODING]
+  if (typeof contentEncoding === 'string') delete table[CONTENT_ENCODING]
+  const short = {
+    contentType,
+    ...(typeof contentEncoding === 'string' ? { contentEncoding } : {}),
+    correlationId,
+    replyTo,
+    messageId,
+  }
+  let bytes = CONTENT_HEADER_BYTES + tableBytes(table)
+  for (const [name, text] of Object.entries(short)) {
+    if (text === undefined) continue
+    requireShort(name, text)
+    bytes += FIELD_BYTES + Buffer.byteLength(text)
+  }
+  if (bytes > frameMaxBytes) {
+    throw new PermanentError(
+      `the headers take ${bytes} bytes and have to fit into one frame of ${frameMaxBytes} bytes (frameMaxBytes)`,
+      { code: 'TL_TOO_LARGE' },
+    )
+  }
+  const header: ContentHeader = {
+    ...defined(short),
+    ...(headers.length === 0 ? {} : { headers: table }),
+    ...(expiryMs === undefined
+      ? {}
+      : { expiration: String(whole('expiryMs', Math.ceil(expiryMs), 2 ** 32 - 1)) }),
+    ...(priority === undefined ? {} : { priority: whole('priority', priority, 255) }),
+    ...(timestampMs === undefined ? {} : { timestamp: seconds(timestampMs) }),
+  }
+  // Where it is not said to be none, the driver writes the current time.
+  if (timestampMs === undefined) Reflect.set(header, 'timestamp', undefined)
+  return header
+}
+
+/** What a received message says. The body is what `keepBodies` left as bytes, not a copy. */
+export function messageOf(received: ReceivedHeader, contentType: string | undefined): Message {
+  const { headers: table = {}, contentEncoding, body } = received
+  const headers: Header[] = []
+  for (const name in table) {
+    if (BROKER_HEADERS.has(name)) continue
+    const value: unknown = table[name]
+    for (const each of Array.isArray(value) ? value : [value]) headers.push([name, headerValue(name, each)])
+  }
+  if (contentEncoding !== undefined) headers.push([CONTENT_ENCODING, contentEncoding])
+  const properties = messageProperties(received)
+  return {
+    body,
+    headers,
+    ...(contentType === undefined ? {} : { contentType }),
+    ...(properties === undefined ? {} : { properties }),
+  }
+}
+
+function headerTable(headers: readonly Header[]): Record<string, string | string[]> {
+  // No prototype: a header may be called `__proto__`.
+  const table: Record<string, string | string[]> = Object.create(null)
+  for (const [header, value] of headers) {
+    const isText = typeof value === 'string' && value.isWellFormed()
+    const name = isText ? header : `${header}-b64`
+    const text = isText ? value : Buffer.from(value).toString('base64')
+    requireShort('name of a header', name)
+    const before = table[name]
+    if (before === undefined) table[name] = LIST_HEADERS.has(name) ? [text] : text
+    else if (typeof before === 'string') table[name] = [before, text]
+    else before.push(text)
+  }
+  return table
+}
+
+function tableBytes(table: Readonly<Record<string, string | readonly string[]>>): number {
+  let bytes = 0
+  for (const name in table) {
+    const value = table[name]
+    bytes += FIELD_BYTES + Buffer.byteLength(name)
+    for (const text of typeof value === 'string' ? [value] : (value ?? [])) {
+      bytes += FIELD_BYTES + Buffer.byteLength(text)
+    }
+  }
+  return bytes
+}
+
+/** AMQP's types as text; bytes that are UTF-8 are text too. */
+function headerValue(name: string, value: unknown): HeaderValue {
+  if (typeof value === 'string') return value
+  if (value === null || value === undefined) return ''
+  if (value instanceof Uint8Array)
+    return bytesValue(name, Buffer.from(value.buffer, value.byteOffset, value.byteLength))
+  // The driver reads a timestamp as the number of its seconds.
+  if (typeof value === 'number' && EVENT_TIME.test(name)) return timeText(value)
+  if (typeof value === 'object') return JSON.stringify(value)
+  return String(value)
+}
+
+function bytesValue(name: string, bytes: Buffer): HeaderValue {
+  if (isUtf8(bytes)) return bytes.toString('utf8')
+  // CloudEvents 1.0.2 §2.4: an attribute's bytes as text.
+  return EVENT_ATTRIBUTE.test(name) ? bytes.toString('base64') : bytes
+}
+
+/** RFC 3339, or the number where it is none that a date can have. */
+function timeText(seconds: number): string {
+  const date = new Date(seconds * 1000)
+  return Number.isNaN(date.getTime()) ? String(seconds) : date.toISOString().replace('.000Z', 'Z')
+}
+
+function messageProperties(from: ReceivedHeader): MessageProperties | undefined {
+  const { messageId, correlationId, replyTo, expiration, timestamp, priority } = from
+  const expiryMs = expiration !== undefined && /^\d{1,10}$/.test(expiration) ? Number(expiration) : undefined
+  const properties = defined({
+    messageId,
+    correlationId,
+    replyTo,
+    expiryMs,
+    timestampMs: timestamp === undefined ? undefined : timestamp * 1000,
+    priority,
+  })
+  return Object.keys(properties).length === 0 ? undefined : properties
+}
+
+type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined> }
+
+/** Without what is undefined: an absent property and an empty one are different things on the wire. */
+function defined<T extends object>(values: T): Defined<T> {
+  // Entries lose the type of each member; only members were left out.
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Defined<T>
+}
+
+/** AMQP's short strings have at most 255 bytes; the driver cuts longer ones. */
+function requireShort(what: string, text: string): void {
+  if (Buffer.byteLength(text) <= 255) return
+  const shown = JSON.stringify(`${text.slice(0, 64)}…`)
+  throw new PermanentError(`the ${what} ${shown} has more than the 255 bytes that AMQP allows`)
+}
+
+function seconds(timestampMs: number): number {
+  return whole('timestampMs', Math.floor(timestampMs / 1000), Number.MAX_SAFE_INTEGER)
+}
+
+function whole(name: string, value: number, max: number): number {
+  if (Number.isInteger(value) && value >= 0 && value <= max) return value
+  throw new PermanentError(`the property ${name} must be from 0 to ${max}, is ${value}`)
+}

@@ -1,0 +1,292 @@
+import {
+  errorMessage,
+  type Message,
+  PermanentError,
+  type Publisher,
+  type PublishResult,
+  ThroughlineError,
+  UnavailableError,
+} from '@throughline/core'
+import { AMQPConnectionError, type Channel, type Envelope, type ReturnedMessage } from 'rabbitmq-client'
+import { keepBodies } from './body.ts'
+import { type Connection, type SharedConnection, withinLimit } from './connection.ts'
+import { parseRoute, type Route, routeName } from './destination.ts'
+import { NOT_FOUND_CODE, rabbitmqError, replyCodeOf, UNROUTABLE_CODE } from './errors.ts'
+import { type Endpoint, requireInteger, requireName } from './options.ts'
+import { contentHeaderOf } from './properties.ts'
+import { declareTopology, type Topology, validateTopology } from './topology.ts'
+
+export interface RabbitmqPublisherOptions {
+  /** The exchange that messages go to. Default `''`, which takes the routing key for a queue's name. */
+  readonly exchange?: string
+  /** Of messages that have no `destination` of their own. Default `''`. */
+  readonly routingKey?: string
+  /** The broker writes messages in durable queues to disk, so that they survive its restart. Default true. */
+  readonly persistent?: boolean
+  /** A message that no queue takes is an error (`TL_RABBITMQ_UNROUTABLE`), instead of being dropped by the broker without a word. Default true. */
+  readonly mandatory?: boolean
+  /** Exchanges, queues and bindings to declare first, on every connection. Default: what is there is assumed. */
+  readonly declare?: Topology
+  /** The `app_id` of every message. Default none. */
+  readonly appId?: string
+  /** How long a confirmation is waited for, milliseconds. Default 30 000. */
+  readonly timeoutMs?: number
+}
+
+interface Outgoing extends Route {
+  readonly envelope: Envelope
+  readonly body: Buffer
+  /** The broker's words for why no queue took it. */
+  returned?: string
+}
+
+/** A channel in confirm mode, and what is under way on it. */
+interface Link {
+  readonly connection: Connection
+  readonly channel: Channel
+  readonly mandatory: Set<Outgoing>
+  /** Why the broker closed it. */
+  reason?: unknown
+}
+
+/** Publisher on a channel of a shared connection. Throws PermanentError for options that cannot work. */
+export function rabbitmqPublisher(
+  endpoint: Endpoint,
+  shared: SharedConnection,
+  options: RabbitmqPublisherOptions,
+): Publisher {
+  const { exchange = '', routingKey = '', persistent = true, mandatory = true, appId } = options
+  const { declare: topology = {}, timeoutMs = 30_000 } = options
+  requireName('exchange', exchange)
+  requireName('routingKey', routingKey)
+  requireName('appId', appId ?? '')
+  requireInteger('timeoutMs', timeoutMs, 1, 2 ** 31 - 1)
+  validateTopology(topology)
+  const { address, frameMaxBytes } = endpoint
+  const calls = new Set<Promise<unknown>>()
+  const leave = shared.join()
+  let linking: Promise<Link> | null = null
+  let current: Link | null = null
+  let closed: Promise<void> | null = null
+
+  function link(): Promise<Link> {
+    if (linking === null) {
+      const started = connectLink().catch((error: unknown) => {
+        if (linking === started) linking = null
+        throw rabbitmqError(error, `cannot publish at ${address}`)
+      })
+      linking = started
+    }
+    return linking
+  }
+
+  async function connectLink(): Promise<Link> {
+    const connection = await shared.open()
+    return withinLimit(connection, endpoint, async () => {
+      const channel = await connection.openChannel()
+      const made: Link = { connection, channel, mandatory: new Set() }
+      keepBodies(channel)
+      channel.on('error', (error: unknown) => {
+        made.reason ??= error
+      })
+      channel.on('basic.return', (returned) => noteReturn(made.mandatory, returned))
+      channel.once('close', () => {
+        if (current !== made) return
+        current = null
+        linking = null
+      })
+      try {
+        await declareTopology(channel, topology)
+        await channel.confirmSelect()
+      } catch (error) {
+        void connection.closeChannel(channel)
+        throw error
+      }
+      if (!channel.active) throw connection.over ?? new UnavailableError(`${address} closed the channel`)
+      current = made
+      return made
+    })
+  }
+
+  function outgoing(message: Message): Outgoing {
+    const { body, destination } = message
+    const route = destination === undefined ? { exchange, routingKey } : parseRoute(destination, exchange)
+    for (const name of [route.exchange, route.routingKey]) {
+      if (Buffer.byteLength(name) <= 255) continue
+      throw new PermanentError(
+        `the destination "${name.slice(0, 64)}…" has more than the 255 bytes that AMQP allows`,
+      )
+    }
+    const envelope = {
+      ...contentHeaderOf(message, frameMaxBytes),
+      ...route,
+      mandatory,
+      durable: persistent,
+      ...(appId === undefined ? {} : { appId }),
+    }
+    return { ...route, envelope, body: bufferOf(body) }
+  }
+
+  async function send(messages: readonly Message[]): Promise<readonly PublishResult[]> {
+    const prepared = messages.map((message) => attempt(() => outgoing(message)))
+    try {
+      return await sendAll(await link(), prepared)
+    } catch (error) {
+      const unavailable = cannotSend(error)
+      return prepared.map((each) => ({ ok: false, error: each instanceof Error ? each : unavailable }))
+    }
+  }
+
+  function sendAll(
+    link: Link,
+    prepared: readonly (Outgoing | ThroughlineError)[],
+  ): Promise<readonly PublishResult[]> {
+    const results: (PublishResult | undefined)[] = new Array(prepared.length)
+    return new Promise((resolve) => {
+      let missing = prepared.length
+      const timer = setTimeout(giveUp, timeoutMs)
+      function answer(index: number, result: PublishResult): void {
+        if (results[index] !== undefined) return
+        results[index] = result
+        missing--
+        if (missing > 0) return
+        clearTimeout(timer)
+        // The driver tells of a returned message a turn later than of its confirmation, which comes behind it.
+        setImmediate(() => resolve(prepared.map((each, at) => final(each, results[at]))))
+      }
+      function giveUp(): void {
+        const message = `${address} did not confirm the message within ${timeoutMs} ms`
+        const error = new UnavailableError(message, { code: 'TL_TIMEOUT' })
+        for (const index of prepared.keys()) answer(index, { ok: false, error })
+      }
+      for (const [index, each] of prepared.entries()) {
+        if (each instanceof Error) {
+          answer(index, { ok: false, error: each })
+          continue
+        }
+        if (mandatory) link.mandatory.add(each)
+        link.channel.basicPublish(each.envelope, each.body).then(
+          () => answer(index, { ok: true }),
+          (error: unknown) => answer(index, { ok: false, error: refusal(link, each, error) }),
+        )
+      }
+    })
+
+    function final(each: Outgoing | ThroughlineError, result: PublishResult | undefined): PublishResult {
+      if (!(each instanceof Error)) {
+        link.mandatory.delete(each)
+        if (each.returned !== undefined) return { ok: false, error: unroutable(each, each.returned) }
+      }
+      return result ?? { ok: false, error: new UnavailableError(`${address} did not answer`) }
+    }
+  }
+
+  /** Why a message was not confirmed. The broker closes the channel for one bad message: only that one is to blame. */
+  function refusal(link: Link, message: Outgoing, error: unknown): ThroughlineError {
+    const failed = `publishing to "${routeName(message)}" at ${address} failed`
+    if (error instanceof AMQPConnectionError || link.connection.over !== null) {
+      return (
+        link.connection.over ?? new UnavailableError(`${failed}: ${errorMessage(error)}`, { cause: error })
+      )
+    }
+    if (replyCodeOf(error) === 'NACK') {
+      return new UnavailableError(`${failed}: the broker refused it`, {
+        cause: error,
+        code: 'TL_RABBITMQ_NACK',
+      })
+    }
+    // The driver gives the reason to the first of them alone, right before the others.
+    if (replyCodeOf(error) !== 'CH_CLOSE') link.reason ??= error
+    const reason = link.reason ?? error
+    const blamed = blame(message, reason)
+    if (blamed !== undefined) {
+      return new PermanentError(`${failed}: ${errorMessage(reason)}`, { cause: reason, code: blamed })
+    }
+    return new UnavailableError(`${failed}: the channel was closed: ${errorMessage(reason)}`, {
+      cause: reason,
+    })
+  }
+
+  function unroutable(message: Outgoing, reason: string): PermanentError {
+    const failed = `"${routeName(message)}" at ${address} leads to no queue`
+    return new PermanentError(`${failed}: ${reason}`, { code: UNROUTABLE_CODE })
+  }
+
+  async function publish(messages: readonly Message[]): Promise<readonly PublishResult[]> {
+    if (messages.length === 0) return []
+    if (closed !== null) {
+      const error = new UnavailableError('the publisher is closed')
+      return messages.map(() => ({ ok: false, error }))
+    }
+    const call = send(messages)
+    calls.add(call)
+    return call.finally(() => calls.delete(call))
+  }
+
+  async function finish(): Promise<void> {
+    await Promise.all(calls)
+    const open = await linking?.catch(() => null)
+    if (open) await open.connection.closeChannel(open.channel)
+    await leave()
+  }
+
+  return {
+    destination: routeName({ exchange, routingKey }),
+    async open() {
+      if (closed !== null) throw new PermanentError('the publisher is closed')
+      await link()
+    },
+    publish,
+    close() {
+      closed ??= finish()
+      return closed
+    },
+  }
+}
+
+/** The `code` of the error, where the broker's words for closing the channel name this message; undefined where they do not. */
+function blame({ exchange, body }: Outgoing, reason: unknown): string | undefined {
+  const text = errorMessage(reason)
+  if (replyCodeOf(reason) === 'NOT_FOUND' && text.includes(`exchange '${exchange}'`)) return NOT_FOUND_CODE
+  if (replyCodeOf(reason) === 'ACCESS_REFUSED' && text.includes(`exchange '${exchange}'`)) {
+    return 'TL_RABBITMQ_REFUSED'
+  }
+  const [, size] = /message size (\d+)/.exec(text) ?? []
+  return size !== undefined && body.length === Number(size) ? 'TL_TOO_LARGE' : undefined
+}
+
+/** AMQP returns a message without saying which one it is: the first like it that is under way. */
+function noteReturn(mandatory: ReadonlySet<Outgoing>, returned: ReturnedMessage): void {
+  for (const each of mandatory) {
+    const isSame =
+      each.returned === undefined &&
+      each.exchange === returned.exchange &&
+      each.routingKey === returned.routingKey &&
+      each.envelope.messageId === returned.messageId &&
+      Buffer.isBuffer(returned.body) &&
+      each.body.equals(returned.body)
+    if (!isSame) continue
+    each.returned = returned.replyText
+    return
+  }
+}
+
+/** A message is never to blame for a broker that refuses the client: it can be sent when that is mended. */
+function cannotSend(error: unknown): UnavailableError {
+  if (error instanceof UnavailableError) return error
+  const code = error instanceof ThroughlineError ? { code: error.code } : {}
+  return new UnavailableError(errorMessage(error), { cause: error, ...code })
+}
+
+function attempt(prepare: () => Outgoing): Outgoing | ThroughlineError {
+  try {
+    return prepare()
+  } catch (error) {
+    if (error instanceof ThroughlineError) return error
+    return new PermanentError(errorMessage(error), { cause: error })
+  }
+}
+
+function bufferOf(body: Uint8Array | null): Buffer {
+  return body === null ? Buffer.alloc(0) : Buffer.from(body.buffer, body.byteOffset, body.byteLength)
+}

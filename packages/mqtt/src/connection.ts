@@ -98,15 +98,19 @@ function begin(endpoint: Endpoint, options: ConnectionOptions): MqttClient {
   }
 }
 
-function clientOptions(
+/** What MQTT.js is given. */
+export function clientOptions(
   endpoint: Endpoint,
   { clientId, clean, sessionExpirySeconds, receiveMaximum }: ConnectionOptions,
 ): IClientOptions {
   const { protocol, protocolVersion, host, port, path, username, password, tls } = endpoint
+  const isWebSocket = protocol === 'ws' || protocol === 'wss'
   return {
     ...tls,
+    // MQTT.js passes on a part of them alone, and writes the host into a URL.
+    ...(isWebSocket ? { wsOptions: { ...tls } } : {}),
     protocol,
-    host,
+    host: isWebSocket && host.includes(':') ? `[${host}]` : host,
     port,
     path,
     ...(username === undefined ? {} : { username }),

@@ -22,7 +22,9 @@ export function reasonText(code: number): string {
 export function connectError(address: string, clientId: string, cause: unknown): ThroughlineError {
   const code = reasonCodeOf(cause)
   if (code === undefined) {
-    return new UnavailableError(`cannot connect to ${address}: ${errorMessage(cause)}`, { cause })
+    return new UnavailableError(`cannot connect to ${address}: ${tlsAlert(cause) ?? errorMessage(cause)}`, {
+      cause,
+    })
   }
   const message = `${address} refused the connection of "${clientId}": ${reasonText(code)}`
   if (REFUSED_FOR_NOW.has(code)) return new UnavailableError(message, { cause })
@@ -56,6 +58,12 @@ export function subscribeError(filter: string, code: number, protocolVersion: 4 
   const message = `subscribing to "${filter}" failed: ${reasonText(code)}`
   if (protocolVersion === 5 && UNSUBSCRIBED_FOR_NOW.has(code)) return new UnavailableError(message)
   return new PermanentError(message, { code: 'TL_MQTT_REFUSED' })
+}
+
+/** What the broker said against our side of the handshake, without the place in OpenSSL's sources. */
+function tlsAlert(error: unknown): string | undefined {
+  const isAlert = error instanceof Error && 'reason' in error && typeof error.reason === 'string'
+  return isAlert ? `the TLS handshake failed: ${error.reason}` : undefined
 }
 
 /** MQTT.js puts reason codes on its errors as numbers; Node's own codes are strings. */

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { test } from 'node:test'
 import { PermanentError } from '@throughline/core'
+import { clientOptions } from '../src/connection.ts'
 import { clientIdOf, parseOptions } from '../src/options.ts'
 import { mqttTransport } from '../src/transport.ts'
 
@@ -19,6 +20,14 @@ test('an IPv6 host is connected to without its brackets', () => {
 
 test('a WebSocket URL keeps path and query', () => {
   assert.equal(parseOptions({ url: 'wss://h/mqtt?x=1' }).path, '/mqtt?x=1')
+})
+
+test('MQTT.js is given a WebSocket URL’s IPv6 host in brackets, and all of the TLS options', () => {
+  const endpoint = parseOptions({ url: 'wss://[::1]/mqtt', tls: { servername: 'broker.example' } })
+  const onEnd = () => undefined
+  const given = clientOptions(endpoint, { clientId: 'c', clean: true, sessionExpirySeconds: 0, onEnd })
+  assert.equal(given.host, '[::1]')
+  assert.deepEqual(given.wsOptions, { servername: 'broker.example' })
 })
 
 for (const url of ['', 'localhost:1883', 'http://h', 'mqtt://']) {

@@ -15,7 +15,13 @@ export * from './message.ts'
 export type { CaptureOptions } from './tracing/capture.ts'
 export * from './tracing/headers.ts'
 export type { ProcessTelemetry } from './tracing/process.ts'
-export { extractContext, type HopContext, isContextHeader, type Propagate } from './tracing/propagation.ts'
+export {
+  activeContextHeaders,
+  extractContext,
+  type HopContext,
+  isContextHeader,
+  type Propagate,
+} from './tracing/propagation.ts'
 export type { PublishTelemetry } from './tracing/publisher.ts'
 export { withReplay } from './tracing/replay.ts'
 export { parseTraceparent, RANDOM_FLAG } from './tracing/traceparent.ts'

@@ -1,5 +1,6 @@
 import { PermanentError, type ThroughlineError } from '@throughline/core'
 import type { IPublishPacket, MqttClient, Packet } from 'mqtt'
+import { createAliases } from './topic-alias.ts'
 
 /**
  * Holds back MQTT.js's acknowledgements until deliveries are settled, and sends them in receipt order (MQTT 5 §4.6).
@@ -18,6 +19,8 @@ export interface AckGate {
 /** A received message whose acknowledgement the gate has, or that needs none (QoS 0). */
 export interface Held {
   readonly packet: IPublishPacket
+  /** The packet has none where the broker sent a number in its place. */
+  readonly topic: string
   readonly gate: symbol
   state: 'unsettled' | 'acknowledged' | 'kept'
   /** The PUBACK or PUBREC as MQTT.js made it; null for QoS 0. */
@@ -45,6 +48,7 @@ type SendPacket = (packet: Packet, callback?: () => void, ...rest: unknown[]) =>
 /** Puts the gate into a client that has not received anything yet. */
 export function gateAcks(client: MqttClient, options: AckGateOptions): AckGate {
   const gate = Symbol('ack gate')
+  const topicOf = createAliases()
   const send: SendPacket = client[SEND_PACKET].bind(client)
   /** QoS 1 and 2, in receipt order, from the first that is not acknowledged. */
   const queue: Held[] = []
@@ -80,20 +84,21 @@ export function gateAcks(client: MqttClient, options: AckGateOptions): AckGate {
     if (!isAck(packet)) return send(packet, callback, ...rest)
     if (isStopped) return callback?.()
     if (arriving === null || arriving.messageId !== packet.messageId) return bypassed()
-    hold({ packet: arriving, gate, state: 'unsettled', ack: packet })
+    hold(arriving, packet)
     arriving = null
     readNext(callback)
   }
 
   client.handleMessage = (packet, callback) => {
     if (packet.qos !== 0 || isStopped) return callback()
-    hold({ packet, gate, state: 'unsettled', ack: null })
+    hold(packet, null)
     readNext(callback)
   }
 
-  function hold(message: Held): void {
-    bytes += message.packet.payload.length
-    if (message.ack === null) unsettledQos0++
+  function hold(packet: IPublishPacket, ack: Packet | null): void {
+    const message: Held = { packet, topic: topicOf(packet), gate, state: 'unsettled', ack }
+    bytes += packet.payload.length
+    if (ack === null) unsettledQos0++
     else queue.push(message)
     options.onMessage(message)
   }

@@ -30,6 +30,17 @@ export const mqttBinding: Binding = createBinding(rules)
 /** Reads the same and writes structured mode whatever the mode says: MQTT 3.1.1 has no properties, and an envelope holds whole events. */
 export const structuredBinding: Binding = createBinding({ ...rules, mustBeStructured: () => true })
 
+/** What a connection's events are laid out by. */
+export function bindingOf({
+  protocolVersion,
+  envelope,
+}: {
+  protocolVersion: 4 | 5
+  envelope: boolean
+}): Binding {
+  return protocolVersion === 4 || envelope ? structuredBinding : mqttBinding
+}
+
 function fitsUserProperties(event: CloudEvent): boolean {
   for (const name in event) {
     const value = event[name]

@@ -3,6 +3,7 @@ import { errorMessage, PermanentError, type ThroughlineError, UnavailableError }
 import { connect, type IClientOptions, type MqttClient } from 'mqtt'
 import type { Endpoint } from './options.ts'
 import { connectError, disconnectError, HUNG_UP_CODE } from './reason.ts'
+import type { Will } from './will.ts'
 
 /** One connection to the broker. It is never mended: whoever needs another starts another. */
 export interface Connection {
@@ -28,6 +29,9 @@ export interface ConnectionOptions {
   /** MQTT 5 alone. */
   readonly sessionExpirySeconds: number
   readonly receiveMaximum?: number
+  /** How many topics the broker may call by a number; MQTT 5. */
+  readonly topicAliasMaximum?: number
+  readonly will?: Will
   /** Called once, when it is over for whatever reason, or could not be opened. */
   readonly onEnd: (error: ThroughlineError) => void
 }
@@ -101,7 +105,7 @@ function begin(endpoint: Endpoint, options: ConnectionOptions): MqttClient {
 /** What MQTT.js is given. */
 export function clientOptions(
   endpoint: Endpoint,
-  { clientId, clean, sessionExpirySeconds, receiveMaximum }: ConnectionOptions,
+  { clientId, clean, sessionExpirySeconds, receiveMaximum, topicAliasMaximum, will }: ConnectionOptions,
 ): IClientOptions {
   const { protocol, protocolVersion, host, port, path, username, password, tls } = endpoint
   const isWebSocket = protocol === 'ws' || protocol === 'wss'
@@ -124,12 +128,15 @@ export function clientOptions(
     reconnectPeriod: 0,
     queueQoSZero: false,
     resubscribe: false,
+    autoAssignTopicAlias: endpoint.topicAliases,
+    ...(will === undefined ? {} : { will }),
     ...(protocolVersion === 4
       ? {}
       : {
           properties: {
             sessionExpiryInterval: sessionExpirySeconds,
             ...(receiveMaximum === undefined ? {} : { receiveMaximum }),
+            ...(topicAliasMaximum === undefined ? {} : { topicAliasMaximum }),
           },
         }),
   }

@@ -19,7 +19,7 @@ export function deliveryOf(
   held: Held,
   { filters, envelope, signal }: { filters: readonly string[]; envelope: boolean; signal: AbortSignal },
 ): MqttDelivery {
-  const { topic, dup } = held.packet
+  const { topic } = held
   const message = messageOf(held.packet)
   const filter = filters.find((each) => matches(each, topic))
   return {
@@ -29,7 +29,7 @@ export function deliveryOf(
       ...(filter !== undefined && hasWildcard(filter) ? { pattern: filter } : {}),
     },
     attempt: 1,
-    redelivered: dup,
+    redelivered: held.packet.dup,
     orderKey: topic,
     signal,
     [HELD]: held,

@@ -5,7 +5,7 @@ import type { MqttSubscriberOptions } from './subscriber.ts'
 import { mqttTransport } from './transport.ts'
 
 export { mqttBinding } from './binding.ts'
-export type { MqttOptions, TlsOptions } from './options.ts'
+export type { MqttOptions, MqttWill, TlsOptions } from './options.ts'
 export type { MqttPublisherOptions } from './publisher.ts'
 export { TAKEN_OVER_CODE } from './reason.ts'
 export type { MqttSubscriberOptions } from './subscriber.ts'

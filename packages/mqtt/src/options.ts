@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { PermanentError } from '@throughline/core'
+import { createEvent, type EventInput, PermanentError, validateEvent } from '@throughline/core'
+import { validateTopic } from './topic.ts'
 
 /** How to reach a broker, and as whom. */
 export interface MqttOptions {
@@ -29,8 +30,32 @@ export interface MqttOptions {
   readonly connectTimeoutMs?: number
   /** Of `mqtts:` and `wss:`: `ca`, `cert`, `key` (PEM), `servername`, `rejectUnauthorized`. Default: the machine's authorities. */
   readonly tls?: TlsOptions
+  /** Publishers send a topic once and then by a number, for as many topics as the broker allows; MQTT 5. Default false. */
+  readonly topicAliases?: boolean
+  /** What the broker publishes when the publishers' connection ends without a good-bye. Default nothing. */
+  readonly will?: MqttWill
   /** Told in words, once, what these options cannot do that one may expect. Default: a warning of the process. */
   readonly onWarning?: (warning: string) => void
+}
+
+/**
+ * A message that the broker keeps and publishes for a client that is gone. It carries the trace context that is active
+ * when the connection is made: at the first publish, or `open()`.
+ */
+export interface MqttWill {
+  readonly topic: string
+  /** The event, made anew for each connection: with an `id` of its own where none is given. */
+  readonly event?: EventInput
+  /** In place of `event`: a message that is none. */
+  readonly body?: string | Uint8Array
+  /** Of `body`. */
+  readonly contentType?: string
+  /** Default 1. */
+  readonly qos?: 0 | 1 | 2
+  /** The broker keeps it for later subscribers. Default false. */
+  readonly retain?: boolean
+  /** How long the broker waits with it, seconds; a connection that is back by then keeps it from being published. MQTT 5. Default 0. */
+  readonly delaySeconds?: number
 }
 
 /** PEM texts, as Node's `tls.connect` takes them. */
@@ -50,6 +75,8 @@ export interface Endpoint {
   readonly protocol: Protocol
   readonly protocolVersion: 4 | 5
   readonly envelope: boolean
+  readonly topicAliases: boolean
+  readonly will?: MqttWill
   readonly host: string
   readonly port: number
   /** Of WebSocket URLs. */
@@ -73,7 +100,7 @@ const PORTS = { mqtt: 1883, mqtts: 8883, ws: 80, wss: 443 } as const
 /** Reads the options. Throws PermanentError naming the one that is wrong; never with the password in it. */
 export function parseOptions(options: MqttOptions): Endpoint {
   const { url, protocolVersion = 5, envelope = false, clientId, instance, tls = {} } = options
-  const { keepaliveSeconds = 30, connectTimeoutMs = 10_000 } = options
+  const { keepaliveSeconds = 30, connectTimeoutMs = 10_000, topicAliases = false, will } = options
   if (protocolVersion !== 4 && protocolVersion !== 5)
     fail(`protocolVersion: must be 4 (MQTT 3.1.1) or 5, is ${String(protocolVersion)}`)
   if (!URL.canParse(url)) fail('url: is no URL; expected mqtt://host:1883')
@@ -86,11 +113,15 @@ export function parseOptions(options: MqttOptions): Endpoint {
   const number = port === '' ? PORTS[protocol] : Number(port)
   const user = options.username ?? (username === '' ? undefined : decode(username))
   const secret = options.password ?? (password === '' ? undefined : decode(password))
+  requireMqtt5({ protocolVersion }, 'topicAliases', topicAliases || undefined)
+  if (will !== undefined) validateWill(will, { protocolVersion })
   return {
     address: `${protocol}://${hostname}:${number}`,
     protocol,
     protocolVersion,
     envelope,
+    topicAliases,
+    ...(will === undefined ? {} : { will }),
     host: hostname.replace(/^\[|\]$/g, ''),
     port: number,
     path: `${pathname === '' ? '/' : pathname}${search}`,
@@ -118,9 +149,23 @@ export function requireInteger(name: string, value: number, min: number, max: nu
 }
 
 /** Throws PermanentError for an option that MQTT 3.1.1 has no way to honour. */
-export function requireMqtt5({ protocolVersion }: Endpoint, name: string, value: unknown): void {
+export function requireMqtt5(
+  { protocolVersion }: Pick<Endpoint, 'protocolVersion'>,
+  name: string,
+  value: unknown,
+): void {
   if (protocolVersion === 4 && value !== undefined)
     fail(`${name}: needs protocolVersion 5, is 4 (MQTT 3.1.1)`)
+}
+
+function validateWill(will: MqttWill, version: Pick<Endpoint, 'protocolVersion'>): void {
+  const { topic, event, body, delaySeconds } = will
+  validateTopic(topic)
+  if ((event === undefined) === (body === undefined)) fail('will: needs either event or body')
+  if (event !== undefined) validateEvent(createEvent(event))
+  if (delaySeconds === undefined) return
+  requireMqtt5(version, 'will.delaySeconds', delaySeconds)
+  requireInteger('will.delaySeconds', delaySeconds, 0, 2 ** 32 - 1)
 }
 
 function isProtocol(text: string): text is Protocol {

@@ -14,6 +14,7 @@ export function publishBytes({ topic, payload, qos, properties = {} }: IPublishP
     responseTopic,
     correlationData,
     messageExpiryInterval,
+    topicAlias,
   } = properties
   let inner = 0
   for (const name in userProperties) {
@@ -24,6 +25,7 @@ export function publishBytes({ topic, payload, qos, properties = {} }: IPublishP
   if (responseTopic !== undefined) inner += 1 + text(responseTopic)
   if (correlationData !== undefined) inner += 3 + correlationData.byteLength
   if (messageExpiryInterval !== undefined) inner += 5
+  if (topicAlias !== undefined) inner += 3
   const packetId = qos === 0 ? 0 : 2
   const remaining = text(topic) + packetId + variable(inner) + inner + Buffer.byteLength(payload)
   return 1 + variable(remaining) + remaining

@@ -7,9 +7,8 @@ import {
   ThroughlineError,
   UnavailableError,
 } from '@throughline/core'
-import { wrap } from './envelope.ts'
 import { type Endpoint, requireInteger } from './options.ts'
-import { propertiesOf } from './properties.ts'
+import { payloadOf } from './payload.ts'
 import type { Outgoing, Sender, Sending } from './sender.ts'
 import { validateTopic } from './topic.ts'
 
@@ -27,7 +26,7 @@ export interface MqttPublisherOptions {
 
 /** Publisher over a shared connection; `onClose` says that it no longer needs it. */
 export function mqttPublisher(
-  { address, protocolVersion, envelope }: Endpoint,
+  endpoint: Endpoint,
   sender: Sender,
   { topic, qos = 1, retain = false, timeoutMs = 30_000 }: MqttPublisherOptions,
   onClose: () => Promise<void>,
@@ -39,9 +38,7 @@ export function mqttPublisher(
   function outgoing(message: Message): Outgoing {
     const { destination = topic } = message
     validateTopic(destination)
-    const carried = envelope ? wrap(message) : message
-    const properties = protocolVersion === 4 ? {} : propertiesOf(carried)
-    return { topic: destination, payload: bufferOf(carried.body), qos, retain, properties }
+    return { topic: destination, qos, retain, ...payloadOf(message, endpoint) }
   }
 
   async function send(messages: readonly Message[]): Promise<readonly PublishResult[]> {
@@ -69,7 +66,7 @@ export function mqttPublisher(
         resolve(results)
       }
       function giveUp(): void {
-        const message = `${address} did not confirm the message within ${timeoutMs} ms`
+        const message = `${endpoint.address} did not confirm the message within ${timeoutMs} ms`
         const error = new UnavailableError(message, { code: 'TL_TIMEOUT' })
         for (const sending of sendings) sending.abandon(error)
       }
@@ -124,8 +121,4 @@ function attempt(prepare: () => Outgoing): Outgoing | ThroughlineError {
     if (error instanceof ThroughlineError) return error
     return new PermanentError(errorMessage(error), { cause: error })
   }
-}
-
-function bufferOf(body: Uint8Array | null): Buffer {
-  return body === null ? Buffer.alloc(0) : Buffer.from(body.buffer, body.byteOffset, body.byteLength)
 }

@@ -11,6 +11,7 @@ import { clientIdOf, type Endpoint } from './options.ts'
 import { MAX_PACKET_BYTES, publishBytes } from './packet-size.ts'
 import { publishError, TAKEN_OVER_CODE } from './reason.ts'
 import { createRivalry } from './rivalry.ts'
+import { willOf } from './will.ts'
 
 /** What goes to the broker: a PUBLISH without its packet identifier. */
 export type Outgoing = Pick<IPublishPacket, 'topic' | 'payload' | 'qos' | 'retain'> & {
@@ -49,9 +50,18 @@ export function createSender(endpoint: Endpoint): Sender {
   let connecting: Promise<void> | null = null
   let connection: Connection | null = null
   let takenOver: ThroughlineError | null = null
+  const delaySeconds = endpoint.will?.delaySeconds ?? 0
+  let clean = true
 
   async function connect(): Promise<void> {
-    const started = startConnection(endpoint, { clientId, clean: true, sessionExpirySeconds: 0, onEnd })
+    const will = endpoint.will === undefined ? {} : { will: willOf(endpoint.will, endpoint) }
+    const started = startConnection(endpoint, {
+      clientId,
+      clean,
+      sessionExpirySeconds: delaySeconds,
+      onEnd,
+      ...will,
+    })
     await started.opened
     rivalry.accepted()
     started.requireUp()
@@ -60,6 +70,10 @@ export function createSender(endpoint: Endpoint): Sender {
 
   function onEnd(cause: ThroughlineError): void {
     const error = rivalry.judge(cause)
+    // The end of a session publishes a will that is to wait, so the session is resumed; but not one in which a QoS 2
+    // message is left: a new message under its packet identifier would be taken for it.
+    if (connection !== null)
+      clean = delaySeconds === 0 || [...inFlight].some(({ packet }) => packet.qos === 2)
     connecting = null
     connection = null
     if (error.code === TAKEN_OVER_CODE) takenOver = error
@@ -105,7 +119,7 @@ export function createSender(endpoint: Endpoint): Sender {
     for (const entry of waiting) {
       if (inFlight.size >= limit) return
       waiting.delete(entry)
-      const refused = refusal(entry.packet, client.serverProperties ?? {})
+      const refused = refusal(entry.packet, client.serverProperties ?? {}, endpoint.topicAliases)
       if (refused === null) transmit(client, entry)
       else entry.finish({ ok: false, error: refused })
     }
@@ -128,7 +142,7 @@ export function createSender(endpoint: Endpoint): Sender {
 
   async function close(): Promise<void> {
     await connecting?.catch(() => undefined)
-    await connection?.close()
+    await connection?.close(delaySeconds > 0)
   }
 
   return { open, send, close }
@@ -162,6 +176,7 @@ function lost(error: ThroughlineError): ThroughlineError {
 function refusal(
   packet: Outgoing,
   limits: { maximumQoS?: number; retainAvailable?: boolean; maximumPacketSize?: number },
+  topicAliases: boolean,
 ): PermanentError | null {
   const { maximumQoS = 2, retainAvailable = true, maximumPacketSize = MAX_PACKET_BYTES } = limits
   if (packet.qos > maximumQoS)
@@ -170,7 +185,9 @@ function refusal(
     )
   if (packet.retain && !retainAvailable)
     return new PermanentError('the broker keeps no retained messages, the publisher has retain: true')
-  const bytes = publishBytes({ cmd: 'publish', dup: false, ...packet })
+  // At most: a topic that is known by its number takes less.
+  const properties = topicAliases ? { ...packet.properties, topicAlias: 1 } : packet.properties
+  const bytes = publishBytes({ cmd: 'publish', dup: false, ...packet, properties })
   if (bytes <= maximumPacketSize) return null
   const message = `the message to "${packet.topic}" takes ${bytes} bytes, the broker accepts ${maximumPacketSize} at most`
   return new PermanentError(message, { code: 'TL_TOO_LARGE' })

@@ -37,6 +37,12 @@ export interface MqttSubscriberOptions {
    * given clientId true, because nothing would ever end the session there.
    */
   readonly clean?: boolean
+  /** Which retained messages come at a connection: all, those of filters that are new to the session, or none. MQTT 5. Default `new`. */
+  readonly retainHandling?: 'always' | 'new' | 'never'
+  /** Messages keep the retain flag they were published with; else only those from before the subscription have it. MQTT 5. Default false. */
+  readonly retainAsPublished?: boolean
+  /** For how many topics the broker may send a number in place of the name, 0 to 65 535; MQTT 5. Default 0. */
+  readonly topicAliasMaximum?: number
 }
 
 /** One connection's worth of reading. */
@@ -46,6 +52,14 @@ interface Link {
   readonly inbox: Inbox<MqttDelivery>
 }
 
+const MQTT5_OPTIONS = [
+  'sessionExpirySeconds',
+  'retainHandling',
+  'retainAsPublished',
+  'topicAliasMaximum',
+] as const
+/** Retain Handling (MQTT 5 §3.8.3.1). */
+const RETAIN_HANDLING = { always: 0, new: 1, never: 2 } as const
 const GENERATED_SESSION_SECONDS = 300
 const FIXED_SESSION_SECONDS = 86_400
 
@@ -59,7 +73,8 @@ export function mqttSubscriber(
   const { address, protocolVersion, envelope, isFixed, connectTimeoutMs } = endpoint
   const { topics, qos = 1, share, window = 256, windowBytes = 64 * 1024 * 1024 } = options
   const { clean = protocolVersion === 4 && !isFixed } = options
-  requireMqtt5(endpoint, 'sessionExpirySeconds', options.sessionExpirySeconds)
+  const { retainHandling = 'new', retainAsPublished = false, topicAliasMaximum = 0 } = options
+  for (const name of MQTT5_OPTIONS) requireMqtt5(endpoint, name, options[name])
   const { sessionExpirySeconds = isFixed ? FIXED_SESSION_SECONDS : GENERATED_SESSION_SECONDS } = options
   if (topics.length === 0)
     throw new PermanentError('MQTT options: topics: must name at least one topic filter')
@@ -68,6 +83,7 @@ export function mqttSubscriber(
   requireInteger('window', window, 1, 65_535)
   requireInteger('windowBytes', windowBytes, 1, Number.MAX_SAFE_INTEGER)
   requireInteger('sessionExpirySeconds', sessionExpirySeconds, 0, 2 ** 32 - 1)
+  requireInteger('topicAliasMaximum', topicAliasMaximum, 0, 65_535)
   const subscriptions = topics.map((topic) => (share === undefined ? topic : `$share/${share}/${topic}`))
   const rivalry = createRivalry(address, clientId)
   const closing = new AbortController()
@@ -92,6 +108,7 @@ export function mqttSubscriber(
       clean,
       sessionExpirySeconds: clean ? 0 : sessionExpirySeconds,
       receiveMaximum: window,
+      ...(topicAliasMaximum === 0 ? {} : { topicAliasMaximum }),
       onEnd: (cause) => {
         const error = rivalry.judge(cause)
         linking = null
@@ -136,8 +153,8 @@ export function mqttSubscriber(
 
   async function subscribe({ client, fail }: Connection): Promise<void> {
     try {
-      // Retain handling 1: a session that is resumed is not sent all retained messages once more.
-      const granted = await client.subscribeAsync(subscriptions, { qos, rh: 1 })
+      const rh = RETAIN_HANDLING[retainHandling]
+      const granted = await client.subscribeAsync(subscriptions, { qos, rh, rap: retainAsPublished })
       for (const { topic, qos: given } of granted) requireGranted(topic, given)
     } catch (cause) {
       const error = subscribeFailure(cause)

@@ -1,5 +1,5 @@
 import { PermanentError, type Publisher, type Subscriber, type Transport } from '@throughline/core'
-import { mqttBinding, structuredBinding } from './binding.ts'
+import { bindingOf } from './binding.ts'
 import { deliveredAttributes } from './delivery.ts'
 import { clientIdOf, type MqttOptions, parseOptions } from './options.ts'
 import { type MqttPublisherOptions, mqttPublisher } from './publisher.ts'
@@ -70,7 +70,7 @@ export function mqttTransport(options: MqttOptions): MqttTransport {
       replay: false,
       answersSender: false,
     },
-    binding: isOld || endpoint.envelope ? structuredBinding : mqttBinding,
+    binding: bindingOf(endpoint),
     attributes: {
       connection: {
         'server.address': endpoint.host,

@@ -49,28 +49,37 @@ function treeOf(spans: SpanRecorder) {
 }
 
 /** Handles events of a topic, and waits until one span more has ended. */
-async function handled(t: TestContext, options: MqttOptions, topic: string): Promise<CloudEvent[]> {
+async function handled(
+  t: TestContext,
+  options: MqttOptions,
+  topic: string,
+  qos: 0 | 1 | 2 = 1,
+): Promise<CloudEvent[]> {
   const broker = mqtt(options)
   t.after(() => broker.close())
   const events: CloudEvent[] = []
-  await broker.subscribe({ topics: [topic], onExhausted: 'drop' }, (event) => void events.push(event))
+  await broker.subscribe({ topics: [topic], qos, onExhausted: 'drop' }, (event) => void events.push(event))
   return events
 }
 
 describe('MQTT 3.1.1 with the envelope', () => {
-  for (const [from, to] of [
-    [4, 4],
-    [5, 4],
-    [4, 5],
-    [5, 5],
+  for (const [from, to, qos] of [
+    [4, 4, 0],
+    [4, 4, 1],
+    [4, 4, 2],
+    [5, 4, 1],
+    [4, 5, 1],
+    [5, 5, 0],
+    [5, 5, 1],
+    [5, 5, 2],
   ] as const) {
-    test(`one trace goes from a publisher of version ${from} to a subscriber of version ${to}`, (t) =>
+    test(`one trace goes from a publisher of version ${from} to a subscriber of version ${to} at QoS ${qos}`, (t) =>
       withSpans(async (spans) => {
         const topic = unique('envelope')
-        const seen = await handled(t, old({ protocolVersion: to, envelope: true }), topic)
+        const seen = await handled(t, old({ protocolVersion: to, envelope: true }), topic, qos)
         const broker = mqtt(old({ protocolVersion: from, envelope: true }))
         t.after(() => broker.close())
-        await broker.publisher({ topic }).publish(reading)
+        await broker.publisher({ topic, qos }).publish(reading)
         await eventually(() => assert.equal(spans.finished().length, 2))
         assert.deepEqual(seen, [{ ...reading, specversion: '1.0' }])
         assert.deepEqual(treeOf(spans), [
@@ -86,7 +95,7 @@ describe('MQTT 3.1.1 with the envelope', () => {
               'messaging.destination.name': topic,
               ...EVENT_ATTRIBUTES,
               'messaging.message.id': '1',
-              'messaging.mqtt.qos': 1,
+              'messaging.mqtt.qos': qos,
               'messaging.mqtt.retain': false,
             },
             children: [
@@ -101,7 +110,7 @@ describe('MQTT 3.1.1 with the envelope', () => {
                   'messaging.operation.name': 'process',
                   'messaging.operation.type': 'process',
                   'messaging.destination.name': topic,
-                  'messaging.mqtt.qos': 1,
+                  'messaging.mqtt.qos': qos,
                   'messaging.mqtt.retain': false,
                   ...EVENT_ATTRIBUTES,
                   'messaging.message.id': '1',
@@ -265,32 +274,6 @@ describe('a session of MQTT 3.1.1', () => {
       ['one', 'two'],
     )
   })
-
-  for (const qos of [1, 2] as const) {
-    test(`is sent again at QoS ${qos} what was not settled, and nothing that was`, async (t) => {
-      const [topic, options] = [unique('unsettled'), old()]
-      const before = mqttTransport(options).subscriber({ topics: [topic], qos, window: 16 })
-      await before.open()
-      const publisher = mqttTransport(old()).publisher({ topic, qos })
-      t.after(() => publisher.close())
-      const bodies = Array.from({ length: 100 }, (_, index) => String(index))
-      const results = await publisher.publish(
-        bodies.map((body) => ({ body: Buffer.from(body), headers: [] })),
-      )
-      assert.ok(results.every(({ ok }) => ok))
-      const held = await take(before, 16, false)
-      await before.settle(held.slice(0, 4), ACCEPT)
-      // Behind one that is open: held back, so these come again too.
-      await before.settle(held.slice(5), ACCEPT)
-      await before.close()
-      const after = mqttTransport(options).subscriber({ topics: [topic], qos, window: 16 })
-      t.after(() => after.close())
-      assert.deepEqual(
-        (await take(after, 96)).map(({ message }) => text(message)),
-        bodies.slice(4),
-      )
-    })
-  }
 
   test('is not made without a clientId, because nothing would end it, and that is said', async (t) => {
     const warnings: string[] = []

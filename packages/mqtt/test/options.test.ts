@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { test } from 'node:test'
-import { PermanentError } from '@throughline/core'
+import { InvalidEventError, PermanentError } from '@throughline/core'
 import { clientOptions } from '../src/connection.ts'
-import { clientIdOf, parseOptions } from '../src/options.ts'
+import { clientIdOf, type MqttWill, parseOptions } from '../src/options.ts'
 import { mqttTransport } from '../src/transport.ts'
 
 test('user and password are taken out of the URL and never stand in the address', () => {
@@ -118,10 +118,30 @@ test('options that MQTT 3.1.1 cannot honour are refused, and so is another versi
     () => transport.subscriber({ topics: ['a'], sessionExpirySeconds: 1 }),
     /sessionExpirySeconds: needs protocolVersion 5, is 4 \(MQTT 3\.1\.1\)/,
   )
+  assert.throws(
+    () => transport.subscriber({ topics: ['a'], retainHandling: 'never' }),
+    /retainHandling: needs/,
+  )
+  const old = { url: 'mqtt://h', protocolVersion: 4, envelope: true } as const
+  assert.throws(() => mqttTransport({ ...old, topicAliases: true }), /topicAliases: needs protocolVersion 5/)
+  const will = { topic: 'w', body: '', delaySeconds: 1 }
+  assert.throws(() => mqttTransport({ ...old, will }), /will\.delaySeconds: needs protocolVersion 5/)
   // JavaScript's callers have no types.
   const three: 4 | 5 = JSON.parse('3')
   assert.throws(
     () => mqttTransport({ url: 'mqtt://h', protocolVersion: three }),
     /must be 4 \(MQTT 3\.1\.1\) or 5, is 3/,
+  )
+})
+
+test('a will that could not be published is refused at the start', () => {
+  const made = (will: MqttWill) => mqttTransport({ url: 'mqtt://h', will })
+  assert.throws(() => made({ topic: 'w' }), /will: needs either event or body/)
+  assert.throws(() => made({ topic: 'w', body: '', event: { type: 't', source: '/s' } }), /either/)
+  assert.throws(() => made({ topic: 'w/#', body: '' }), /w\/#.*wildcards/)
+  assert.throws(() => made({ topic: 'w', event: { type: '', source: '/s' } }), InvalidEventError)
+  assert.throws(
+    () => made({ topic: 'w', body: '', delaySeconds: -1 }),
+    /will\.delaySeconds: must be an integer/,
   )
 })

@@ -339,3 +339,52 @@ test('close waits for what is in flight, and what is published later is refused'
 test('publishing nothing connects to nothing', async (t) => {
   assert.deepEqual(await publisher(t, { url: 'mqtt://127.0.0.1:1' }).publish([]), [])
 })
+
+test('with topic aliases a topic goes over the wire once, for as many as the broker takes', async (t) => {
+  const peer = await broker(t)
+  // Topic Alias Maximum 1
+  peer.on('connect', () => connack(0, [0x22, 0, 1]))
+  const made = publisher(t, peer, {}, { topicAliases: true })
+  const to = (destination: string): Message => ({ body: Buffer.from('x'), headers: [], destination })
+  for (const topic of ['a/b', 'a/b', 'c', 'a/b'])
+    assert.deepEqual(await outcomes(made.publish([to(topic)])), ['ok'])
+  const topics = peer.received.filter(({ name }) => name === 'publish').map(publishTopic)
+  assert.deepEqual(topics, ['a/b', '', 'c', 'a/b'])
+})
+
+test('without topic aliases, or a broker that takes any, the topic always goes over the wire', async (t) => {
+  const willing = await broker(t)
+  willing.on('connect', () => connack(0, [0x22, 0, 1]))
+  const unwilling = await broker(t)
+  for (const [peer, topicAliases] of [
+    [willing, false],
+    [unwilling, true],
+  ] as const) {
+    const made = publisher(t, peer, { topic: 'a/b' }, { topicAliases })
+    await made.publish(messages(2))
+    assert.deepEqual(peer.received.filter(({ name }) => name === 'publish').map(publishTopic), ['a/b', 'a/b'])
+  }
+})
+
+test('a will that waits resumes the session, but not one in which a QoS 2 message is left', async (t) => {
+  for (const [qos, cleanStarts] of [
+    [1, [true, false]],
+    [2, [true, true]],
+  ] as const) {
+    const peer = await broker(t)
+    const will = { topic: 'w', body: 'gone', delaySeconds: 60 }
+    const made = publisher(t, peer, { qos }, { will })
+    peer.on('publish', () => null)
+    const lost = outcomes(made.publish(messages(1)))
+    await eventually(() => assert.ok(peer.received.some(({ name }) => name === 'publish')))
+    peer.cut()
+    assert.deepEqual(await lost, ['UnavailableError TL_UNAVAILABLE'])
+    await made.open()
+    const connects = peer.received.filter(({ name }) => name === 'connect')
+    // Behind the protocol's name and level.
+    assert.deepEqual(
+      connects.map(({ rest }) => ((rest[7] ?? 0) & 2) !== 0),
+      cleanStarts,
+    )
+  }
+})

@@ -40,8 +40,12 @@ function numbered(count: number, topic: string, keys = 1): Message[] {
   }))
 }
 
-async function publishAll(transport: MqttTransport, messages: readonly Message[]): Promise<void> {
-  const publisher = transport.publisher({ topic: 'unused' })
+async function publishAll(
+  transport: MqttTransport,
+  messages: readonly Message[],
+  qos: 0 | 1 | 2 = 1,
+): Promise<void> {
+  const publisher = transport.publisher({ topic: 'unused', qos })
   const results = await publisher.publish(messages)
   assert.deepEqual(
     results.filter(({ ok }) => !ok),
@@ -194,25 +198,32 @@ test('2,000 messages are published while the connection is cut, those without co
   await reading
 })
 
-test('what was not settled comes again, what was settled does not', async (t) => {
-  const proxy = await proxied(t)
-  const [clientId, topic] = [unique('unsettled'), unique('unsettled')]
-  const subscriber = mqttTransport({ url: proxy.url, clientId }).subscriber({ topics: [topic] })
-  t.after(() => subscriber.close())
-  await subscriber.open()
-  await publishAll(mqttTransport({ url: mqttUrl() }), numbered(10, topic))
-  const before = await take(subscriber, 10)
-  await subscriber.settle(before.slice(0, 4), ACCEPT)
-  // Behind one that is open: held back, so these come again too.
-  await subscriber.settle(before.slice(5), ACCEPT)
-  await subscriber.close()
+for (const [protocolVersion, qos] of [
+  [5, 1],
+  [5, 2],
+  [4, 1],
+  [4, 2],
+] as const) {
+  test(`what was not settled comes again at QoS ${qos} of version ${protocolVersion}, what was settled does not`, async (t) => {
+    const [clientId, topic] = [unique('unsettled'), unique('unsettled')]
+    const options = { url: mqttUrl(), clientId, protocolVersion, envelope: true }
+    const subscriber = mqttTransport(options).subscriber({ topics: [topic], qos })
+    t.after(() => subscriber.close())
+    await subscriber.open()
+    await publishAll(mqttTransport({ url: mqttUrl() }), numbered(10, topic), qos)
+    const before = await take(subscriber, 10)
+    await subscriber.settle(before.slice(0, 4), ACCEPT)
+    // Behind one that is open: held back, so these come again too.
+    await subscriber.settle(before.slice(5), ACCEPT)
+    await subscriber.close()
 
-  const again = mqttTransport({ url: mqttUrl(), clientId }).subscriber({ topics: [topic] })
-  t.after(() => again.close())
-  const after = await take(again, 6)
-  assert.deepEqual(after.map(text), ['4', '5', '6', '7', '8', '9'])
-  assert.ok(after.every(({ redelivered }) => redelivered))
-})
+    const again = mqttTransport(options).subscriber({ topics: [topic], qos })
+    t.after(() => again.close())
+    const after = await take(again, 6)
+    assert.deepEqual(after.map(text), ['4', '5', '6', '7', '8', '9'])
+    assert.ok(after.every(({ redelivered }) => redelivered))
+  })
+}
 
 test('a connection that hangs is unavailable after the keep-alive, and nothing is lost', async (t) => {
   const proxy = await proxied(t)
@@ -230,22 +241,23 @@ test('a connection that hangs is unavailable after the keep-alive, and nothing i
 })
 
 test('pings are answered while all handlers are slow and the window is full', async (t) => {
-  const [clientId, topic] = [unique('slow'), unique('slow')]
-  const subscriber = mqttTransport({ url: mqttUrl(), clientId, keepaliveSeconds: 2 }).subscriber({
-    topics: [topic],
-    window: 8,
-  })
-  t.after(() => subscriber.close())
-  await subscriber.open()
-  await publishAll(mqttTransport({ url: mqttUrl() }), numbered(500, topic))
-  const first = await take(subscriber, 8)
-  // Mosquitto drops a client that is silent for three seconds, MQTT.js a broker that is.
-  await delay(7000)
-  assert.equal(first[0]?.signal?.aborted, false)
-  await subscriber.settle(first, ACCEPT)
-  const rest = await take(subscriber, 492, true)
-  assert.deepEqual(rest.map(text).at(-1), '499')
-  assert.ok(rest.every(({ redelivered }) => !redelivered))
+  async function waitAndRead(protocolVersion: 4 | 5): Promise<void> {
+    const [clientId, topic] = [unique('slow'), unique('slow')]
+    const options = { url: mqttUrl(), clientId, protocolVersion, envelope: true, keepaliveSeconds: 2 }
+    const subscriber = mqttTransport(options).subscriber({ topics: [topic], window: 8 })
+    t.after(() => subscriber.close())
+    await subscriber.open()
+    await publishAll(mqttTransport({ url: mqttUrl() }), numbered(500, topic))
+    const first = await take(subscriber, 8)
+    // Mosquitto drops a client that is silent for three seconds, MQTT.js a broker that is.
+    await delay(7000)
+    assert.equal(first[0]?.signal?.aborted, false)
+    await subscriber.settle(first, ACCEPT)
+    const rest = await take(subscriber, 492, true)
+    assert.deepEqual(rest.map(text).at(-1), '499')
+    assert.ok(rest.every(({ redelivered }) => !redelivered))
+  }
+  await Promise.all([waitAndRead(4), waitAndRead(5)])
 })
 
 test('the window is kept although Mosquitto sends a resumed session more than it was told', async (t) => {

@@ -112,10 +112,22 @@ export function ack(name: Name, id: number, reasonCode = 0): Buffer {
   return packet(name, name === 'pubrel' ? 2 : 0, Buffer.from([id >> 8, id & 255, reasonCode, 0]))
 }
 
-export function publish(topic: string, payload: string, qos: 0 | 1 | 2, id = 0, dup = false): Buffer {
+/** PUBLISH; `properties` as bytes, without their length. */
+export function publish(
+  topic: string,
+  payload: string,
+  qos: 0 | 1 | 2,
+  id = 0,
+  dup = false,
+  properties: readonly number[] = [],
+): Buffer {
   const name = Buffer.from(topic)
   const identifier = qos === 0 ? [] : [id >> 8, id & 255]
-  const rest = [Buffer.from([name.length >> 8, name.length & 255]), name, Buffer.from([...identifier, 0])]
+  const rest = [
+    Buffer.from([name.length >> 8, name.length & 255]),
+    name,
+    Buffer.from([...identifier, properties.length, ...properties]),
+  ]
   return packet('publish', (dup ? 8 : 0) | (qos << 1), Buffer.concat([...rest, Buffer.from(payload)]))
 }
 

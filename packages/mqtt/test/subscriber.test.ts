@@ -358,3 +358,51 @@ test('a share subscribes to the shared filter and is the consumer group', async 
   assert.ok(scripted.received.find(({ name }) => name === 'subscribe')?.rest.includes('$share/workers/a/+'))
   assert.equal(made.attributes['messaging.consumer.group.name'], 'workers')
 })
+
+test('a broker may send a number in place of a topic, at every QoS', async (t) => {
+  const peer = await broker(t)
+  const made = subscriber(t, peer, { qos: 2, topicAliasMaximum: 2 })
+  const { deliveries } = reading(made)
+  await made.open()
+  // Topic Alias Maximum 2 in CONNECT.
+  assert.ok(peer.received[0]?.rest.includes(Buffer.from([0x22, 0, 2])))
+  const alias = (number: number) => [0x23, 0, number]
+  peer.send(
+    publish('a/b', '1', 1, 1, false, alias(1)),
+    publish('', '2', 0, 0, false, alias(1)),
+    publish('c', '3', 2, 2, false, alias(2)),
+    publish('', '4', 2, 3, false, alias(1)),
+    publish('d', '5', 0, 0, false, alias(1)),
+    publish('', '6', 1, 4, false, alias(1)),
+  )
+  await eventually(() => assert.equal(deliveries.length, 6))
+  const topics = deliveries.map(({ position, orderKey }) => [position.destination, orderKey])
+  assert.deepEqual(
+    topics,
+    ['a/b', 'a/b', 'c', 'a/b', 'd', 'd'].map((topic) => [topic, topic]),
+  )
+})
+
+test('a number that stands for no topic ends the connection, and nothing is handed out', async (t) => {
+  const peer = await broker(t)
+  const made = subscriber(t, peer, { topicAliasMaximum: 2 })
+  await made.open()
+  const { deliveries, ended } = reading(made)
+  peer.send(publish('', '1', 1, 1, false, [0x23, 0, 1]))
+  const error = await ended
+  assert.ok(error instanceof UnavailableError && /Topic Alias/.test(error.message), String(error))
+  assert.deepEqual(deliveries, [])
+})
+
+test('SUBSCRIBE asks for retained messages as it was told', async (t) => {
+  const options = [
+    [{}, 0x11],
+    [{ retainHandling: 'always' }, 0x01],
+    [{ retainHandling: 'never', retainAsPublished: true }, 0x29],
+  ] as const
+  for (const [settings, byte] of options) {
+    const peer = await broker(t)
+    await subscriber(t, peer, settings).open()
+    assert.equal(peer.received.find(({ name }) => name === 'subscribe')?.rest.at(-1), byte)
+  }
+})

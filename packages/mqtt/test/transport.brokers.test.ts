@@ -202,26 +202,31 @@ for (const protocolVersion of [4, 5] as const) {
   })
 }
 
-test('subscribers with one share split the messages between them', async (t) => {
-  const topic = unique('share')
-  const shared = { topics: [`${topic}/+`], share: unique('workers') }
-  const seen: string[][] = [[], []]
-  const subscribers = seen.map(() => mqttTransport({ url: mqttUrl() }).subscriber(shared))
-  t.after(() => Promise.all(subscribers.map((each) => each.close())))
-  await Promise.all(subscribers.map((each) => each.open()))
-  subscribers.forEach(async (each, index) => {
-    for await (const deliveries of each.deliveries()) {
-      for (const { message } of deliveries) seen[index]?.push(Buffer.from(message.body ?? []).toString())
-      await each.settle(deliveries, ACCEPT)
-    }
+for (const protocolVersion of [4, 5] as const) {
+  test(`subscribers with one share split the messages between them by version ${protocolVersion}`, async (t) => {
+    const topic = unique('share')
+    const shared = { topics: [`${topic}/+`], share: unique('workers') }
+    const seen: string[][] = [[], []]
+    const options = { url: mqttUrl(), protocolVersion, envelope: true }
+    const subscribers = seen.map(() =>
+      mqttTransport({ ...options, clientId: unique('worker') }).subscriber(shared),
+    )
+    t.after(() => Promise.all(subscribers.map((each) => each.close())))
+    await Promise.all(subscribers.map((each) => each.open()))
+    subscribers.forEach(async (each, index) => {
+      for await (const deliveries of each.deliveries()) {
+        for (const { message } of deliveries) seen[index]?.push(Buffer.from(message.body ?? []).toString())
+        await each.settle(deliveries, ACCEPT)
+      }
+    })
+    const publisher = mqttTransport({ url: mqttUrl() }).publisher({ topic: `${topic}/a` })
+    t.after(() => publisher.close())
+    const bodies = Array.from({ length: 200 }, (_, index) => String(index))
+    await publisher.publish(bodies.map((body) => ({ body: Buffer.from(body), headers: [] })))
+    await eventually(() => assert.deepEqual(seen.flat().sort(), bodies.sort()))
+    assert.ok(seen.every((own) => own.length > 0))
   })
-  const publisher = mqttTransport({ url: mqttUrl() }).publisher({ topic: `${topic}/a` })
-  t.after(() => publisher.close())
-  const bodies = Array.from({ length: 200 }, (_, index) => String(index))
-  await publisher.publish(bodies.map((body) => ({ body: Buffer.from(body), headers: [] })))
-  await eventually(() => assert.deepEqual(seen.flat().sort(), bodies.sort()))
-  assert.ok(seen.every((own) => own.length > 0))
-})
+}
 
 test('a retained message comes at the first subscription and not at each connection', async (t) => {
   const topic = unique('retained')

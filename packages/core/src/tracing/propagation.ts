@@ -1,4 +1,5 @@
 import {
+  context as activeContext,
   type Context,
   createContextKey,
   propagation,
@@ -94,6 +95,14 @@ export function injectContext(context: Context, headers: readonly Header[], prop
   const replaced = (name: string) =>
     hasTrace ? isOneOf(fields, name) : written.has(name) || (propagate === 'trace' && name === 'baggage')
   return [...headers.filter(([name]) => !replaced(name.toLowerCase())), ...carrier]
+}
+
+/**
+ * Headers of the context that is active now: for a message that is handed over now and published later by somebody else,
+ * as an MQTT broker publishes a will. What a publisher sends has the context of its send span instead.
+ */
+export function activeContextHeaders(): Header[] {
+  return injectContext(activeContext.active(), [], 'all')
 }
 
 /** SDKs start child spans without the flag, which would tell the next service that the trace id is not random. */

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, type TestContext, test } from 'node:test'
-import { trace } from '@opentelemetry/api'
 import type { CloudEvent, Delivery, Message, Subscriber } from '@throughline/core'
-import { eventually, tcpProxy, withSpans } from '@throughline/testkit'
+import { eventually, type SpanNode, tcpProxy, withSpans } from '@throughline/testkit'
 import { connect, type IConnackPacket } from 'mqtt'
 import { mqtt } from '../src/index.ts'
 import type { MqttOptions, MqttWill } from '../src/options.ts'
@@ -47,39 +46,38 @@ describe('a will', () => {
     const { protocolVersion = 5 } = options
     test(`of version ${protocolVersion} is handled in the trace in which the connection was made`, (t) =>
       withSpans(async (spans) => {
-        const topic = unique('will')
+        const [topic, start] = [unique('will'), unique('start')]
         const event = { type: 'gone', source: '/device', subject: '7', data: { since: 1 } }
-        const seen: CloudEvent[] = []
+        const { proxy, publisher } = await mortal(t, { topic, event }, options)
         const reader = mqtt({ url: mqttUrl(), clientId: unique('reader'), ...options })
         t.after(() => reader.close())
-        await reader.subscribe({ topics: [topic] }, (each) => void seen.push(each))
-        const { proxy, publisher } = await mortal(t, { topic, event, retain: false }, options)
-        await trace.getTracer('test').startActiveSpan('start', async (span) => {
-          await publisher.open()
-          span.end()
+        const seen: CloudEvent[] = []
+        await reader.subscribe({ topics: [topic, start] }, async (each) => {
+          if (each.type === 'start') await publisher.open()
+          else seen.push(each)
         })
-        proxy.cut()
+        await reader.publisher({ topic: start }).publish({ type: 'start', source: '/test' })
         await eventually(() => assert.equal(spans.finished().length, 2))
+        proxy.cut()
+        await eventually(() => assert.equal(spans.finished().length, 3))
         const [{ id = '', ...rest } = {}] = seen
         assert.match(id, /./)
-        assert.deepEqual(rest, {
-          specversion: '1.0',
-          ...event,
-          ...(protocolVersion === 5 ? { datacontenttype: 'application/json' } : {}),
-        })
-        const [start] = spans.tree()
-        const shape = start?.children?.map(({ name, kind, parent, links, attributes = {} }) => {
-          const qos = attributes['messaging.mqtt.qos']
-          return { name, kind, parent, links, qos, subject: attributes['cloudevents.event_subject'] }
-        })
-        assert.deepEqual(shape, [
+        const typed = protocolVersion === 5 ? { datacontenttype: 'application/json' } : {}
+        assert.deepEqual(rest, { specversion: '1.0', ...event, ...typed })
+        const shape = ({ name, kind, parent, links, children }: SpanNode): object => {
+          return { name, kind, parent, links, under: children?.map(shape) }
+        }
+        const consumed = (name: string, parent: string, under?: object[]) => {
+          return { name, kind: 'CONSUMER', parent, links: [{ to: parent }], under }
+        }
+        const [sent, started, willed] = [`publish ${start}`, `process ${start}`, `process ${topic}`]
+        assert.deepEqual(spans.tree().map(shape), [
           {
-            name: `process ${topic}`,
-            kind: 'CONSUMER',
-            parent: 'start',
-            links: [{ to: 'start' }],
-            qos: 1,
-            subject: '7',
+            name: sent,
+            kind: 'PRODUCER',
+            parent: null,
+            links: undefined,
+            under: [consumed(started, sent, [consumed(willed, started)])],
           },
         ])
       }))

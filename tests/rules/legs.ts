@@ -14,7 +14,7 @@ import type {
 } from '@throughline/core'
 import { http } from '@throughline/http'
 import { kafka } from '@throughline/kafka'
-import { mqtt } from '@throughline/mqtt'
+import { type MqttOptions, mqtt } from '@throughline/mqtt'
 import { rabbitmq } from '@throughline/rabbitmq'
 import { createTopics } from '../../scripts/brokers/topics.ts'
 import { amqpUrl, brokers } from '../support/pipeline.ts'
@@ -34,6 +34,7 @@ export interface Line extends AsyncDisposable {
 
 /** One transport, as these tests use it. */
 export interface Leg {
+  /** What titles call it. */
   readonly system: string
   /** False where a message has one receiver. */
   readonly fansOut: boolean
@@ -109,14 +110,15 @@ const kafkaLeg: Leg = {
   },
 }
 
-const mqttLeg: Leg = {
-  system: 'mqtt',
+/** MQTT as `options` speak it. */
+const mqttLeg = (system: string, options: Partial<MqttOptions>): Leg => ({
+  system,
   fansOut: true,
   redelivers: true,
   async open(name = 'readings') {
     const { mqttUrl } = brokers()
     const topic = freshName(name)
-    const broker = mqtt({ url: mqttUrl, clientId: topic })
+    const broker = mqtt({ url: mqttUrl, clientId: topic, ...options })
     return {
       names: [topic],
       ...lineOf(broker, {
@@ -125,7 +127,7 @@ const mqttLeg: Leg = {
       }),
     }
   },
-}
+})
 
 const rabbitmqLeg: Leg = {
   system: 'rabbitmq',
@@ -152,4 +154,10 @@ const rabbitmqLeg: Leg = {
   },
 }
 
-export const legs: readonly Leg[] = [httpLeg, kafkaLeg, mqttLeg, rabbitmqLeg]
+export const legs: readonly Leg[] = [
+  httpLeg,
+  kafkaLeg,
+  mqttLeg('mqtt', {}),
+  mqttLeg('mqtt 3.1.1', { protocolVersion: 4, envelope: true }),
+  rabbitmqLeg,
+]

@@ -28,6 +28,8 @@ export function templateOf(options: SendOptions): Template {
     time,
     datacontenttype: contentType,
   })
+  if (id !== undefined && options.file !== undefined)
+    throw usage('--id is that of one event: --file has many')
   if (raw) {
     const named = Object.keys(attributes).find((name) => name !== 'datacontenttype')
     if (named !== undefined)

@@ -27,11 +27,13 @@ export async function readEach(
     try {
       for await (const deliveries of subscriber.deliveries(signal)) {
         failures = 0
+        let count = 0
         for (const delivery of deliveries) {
-          if (signal.aborted) return
+          if (signal.aborted) break
           await events.onDelivery(delivery)
+          count++
         }
-        await subscriber.settle(deliveries, { outcome: 'accept' })
+        await subscriber.settle(deliveries.slice(0, count), { outcome: 'accept' })
       }
       return
     } catch (error) {

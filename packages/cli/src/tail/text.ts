@@ -23,66 +23,95 @@ const INDENT = '  '
 /** A header may be as long as its broker lets it. */
 const VALUE_CUT = 500
 
+/** How rows are written: labelled, with colours or without. */
+interface Style {
+  paint(format: Parameters<typeof styleText>[0], text: string): string
+  /** Of what follows under the same label, the label is left out. */
+  rows(label: string, texts: readonly string[]): readonly string[]
+}
+
+function styleOf(colours: boolean): Style {
+  const paint: Style['paint'] = (format, text) =>
+    colours ? styleText(format, text, { validateStream: false }) : text
+  return {
+    paint,
+    rows: (label, texts) =>
+      texts.map((text, index) => {
+        const shown = (index === 0 ? label : '').padEnd(LABEL_WIDTH)
+        return `${INDENT}${paint('dim', shown)}${text}`
+      }),
+  }
+}
+
 /** A message as people read it: several lines, the last of them empty, with nothing in them that a terminal would obey. */
 export function viewText(view: View, { cut, colours }: TextOptions): string {
-  const paint = (style: Parameters<typeof styleText>[0], text: string) =>
-    colours ? styleText(style, text, { validateStream: false }) : text
-  const row = (label: string, text: string) => `${INDENT}${paint('dim', label.padEnd(LABEL_WIDTH))}${text}`
-  const problem = (label: string, text: string) => row(label, paint('red', visible(text)))
-  const span = ({ traceId, spanId, sampled, random }: SeenSpan) =>
-    `${paint('cyan', traceId)}  span ${spanId}  ${sampled ? 'sampled' : 'not sampled'}${random ? ', random' : ''}`
-  const { event, invalidEvent, context, origin, headers, contentType } = view
+  const style = styleOf(colours)
+  const { context, origin, headers, properties = {} } = view
+  const { timestampMs: _, ...others } = properties
+  const baggage = context.baggage.map(([name, value]) => `${name}=${value}`)
+  return [
+    heading(view, style),
+    ...style.rows('event', eventTexts(view, style)),
+    ...style.rows('trace', traceTexts(view, style)),
+    ...style.rows('state', context.tracestate === undefined ? [] : [shortened(context.tracestate)]),
+    ...style.rows('baggage', baggage.map(shortened)),
+    ...style.rows('origin', origin === undefined ? [] : [spanText(origin, style)]),
+    ...style.rows(
+      'property',
+      Object.entries(others).map(([name, value]) => `${name} ${shortened(String(value))}`),
+    ),
+    ...style.rows(
+      'headers',
+      headers.map(([name, value]) => `${shortened(name)}: ${headerText(value)}`),
+    ),
+    ...dataLines(view, cut, style),
+    '',
+    '',
+  ].join('\n')
+}
 
-  const lines = [heading()]
-  if (invalidEvent !== undefined) lines.push(problem('event', `not valid: ${invalidEvent}`))
-  else if (event === undefined) lines.push(row('event', 'none'))
-  else {
-    lines.push(row('event', `${paint('bold', visible(event.type))}  ${view.mode}`))
-    for (const [name, value] of contextAttributes(event)) {
-      if (name !== 'type' && name !== 'specversion')
-        lines.push(row('', `${name} ${shortened(attributeText(value))}`))
-    }
-  }
-  if (context.span !== undefined) lines.push(row('trace', span(context.span)))
-  else if (context.problems.length === 0) lines.push(row('trace', 'none'))
-  for (const text of context.problems) lines.push(problem('trace', text))
-  if (context.tracestate !== undefined) lines.push(row('state', shortened(context.tracestate)))
-  if (context.baggage.length > 0) {
-    lines.push(
-      row('baggage', shortened(context.baggage.map(([name, value]) => `${name}=${value}`).join('  '))),
-    )
-  }
-  if (origin !== undefined) lines.push(row('origin', span(origin)))
-  for (const [name, value] of Object.entries(view.properties ?? {})) {
-    if (name !== 'timestampMs') lines.push(row('property', `${name} ${shortened(String(value))}`))
-  }
-  headers.forEach(([name, value], index) => {
-    lines.push(row(index === 0 ? 'headers' : '', `${visible(name)}: ${headerText(value)}`))
-  })
-  return [...lines, ...data(), '', ''].join('\n')
+function heading({ timeMs, position, key, queueMs, attributes }: View, { paint }: Style): string {
+  const { 'messaging.mqtt.qos': qos, 'messaging.mqtt.retain': retained } = attributes
+  return [
+    paint('dim', timeText(timeMs)),
+    paint('bold', shortened(positionText(position))),
+    ...(key === undefined ? [] : [`key ${headerText(key)}`]),
+    ...(qos === undefined ? [] : [`QoS ${qos}`]),
+    ...(retained === true ? ['retained'] : []),
+    ...(queueMs === undefined ? [] : [queueText(queueMs)]),
+  ].join('  ')
+}
 
-  function heading(): string {
-    const { timeMs, position, key, queueMs, attributes } = view
-    const { 'messaging.mqtt.qos': qos, 'messaging.mqtt.retain': retained } = attributes
-    return [
-      paint('dim', timeText(timeMs)),
-      paint('bold', visible(positionText(position))),
-      ...(key === undefined ? [] : [`key ${headerText(key)}`]),
-      ...(qos === undefined ? [] : [`QoS ${qos}`]),
-      ...(retained === true ? ['retained'] : []),
-      ...(queueMs === undefined ? [] : [queueText(queueMs)]),
-    ].join('  ')
-  }
+function eventTexts({ event, mode, invalidEvent }: View, { paint }: Style): readonly string[] {
+  if (invalidEvent !== undefined) return [paint('red', visible(`not valid: ${invalidEvent}`))]
+  if (event === undefined) return ['none']
+  const others = [...contextAttributes(event)].filter(([name]) => name !== 'type' && name !== 'specversion')
+  return [
+    `${paint('bold', shortened(event.type))}  ${mode}`,
+    ...others.map(([name, value]) => `${name} ${shortened(attributeText(value))}`),
+  ]
+}
 
-  function data(): readonly string[] {
-    const type = view.mode === 'structured' ? event?.datacontenttype : contentType
-    const named = (what: string) => [visible(type ?? ''), what].filter((part) => part !== '').join(', ')
-    if (view.data === undefined) return [row('data', named('none'))]
-    const shown = showData(view.data, cut)
-    const size = view.data instanceof Uint8Array ? `${view.data.byteLength} bytes` : ''
-    const more = shown.cut === 0 ? [] : [paint('dim', `${INDENT}${INDENT}… ${shown.cut} more (--full)`)]
-    return [row('data', named(size)), ...shown.lines.map((line) => `${INDENT}${INDENT}${line}`), ...more]
-  }
+function traceTexts({ context: { span, problems } }: View, style: Style): readonly string[] {
+  const found = span === undefined ? [] : [spanText(span, style)]
+  if (found.length + problems.length === 0) return ['none']
+  return [...found, ...problems.map((problem) => style.paint('red', visible(problem)))]
+}
+
+function spanText({ traceId, spanId, sampled, random }: SeenSpan, { paint }: Style): string {
+  return `${paint('cyan', traceId)}  span ${spanId}  ${sampled ? 'sampled' : 'not sampled'}${random ? ', random' : ''}`
+}
+
+function dataLines({ data, mode, event, contentType }: View, cut: number, style: Style): readonly string[] {
+  const type = mode === 'structured' ? event?.datacontenttype : contentType
+  const size = data === undefined ? 'none' : data instanceof Uint8Array ? `${data.byteLength} bytes` : ''
+  const about = [shortened(type ?? ''), size].filter((part) => part !== '').join(', ')
+  const shown = data === undefined ? { lines: [], cut: 0 } : showData(data, cut)
+  const more = shown.cut === 0 ? [] : [style.paint('dim', `… ${shown.cut} more (--full)`)]
+  return [
+    ...style.rows('data', [about]),
+    ...[...shown.lines, ...more].map((line) => `${INDENT}${INDENT}${line}`),
+  ]
 }
 
 function showData(data: unknown, cut: number): Shown {

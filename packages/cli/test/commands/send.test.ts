@@ -98,6 +98,14 @@ test('with an OTLP endpoint the send is a span, child of the context given, and 
   assert.equal(tracestate, 'a=1')
 })
 
+test('it goes on when nobody reads what it prints', async () => {
+  await using to = await receiver()
+  const command = `'${process.execPath}' ${flags.join(' ')} '${bin}' send ${to.url} --type t --count 1200; echo "ended with $?" >&2`
+  const { stderr } = await ended(spawn('sh', ['-c', `(${command}) | head -1`]))
+  assert.equal(stderr, 'ended with 0\n')
+  assert.equal(to.received.length, 1200)
+})
+
 test('credentials of the URL and of the environment are used and never printed', async () => {
   await using to = await receiver(401)
   const basic = (text: string) => `Basic ${Buffer.from(text).toString('base64')}`
@@ -232,6 +240,7 @@ describe('what cannot be meant so is answered by one sentence and exit code 2', 
     ['an attribute with its own option', [http, '--type', 't', '--attribute', 'id=1'], /id is given by --id/],
     ['an invalid context', [http, '--type', 't', '--traceparent', '00-1-2-3'], /the trace id: 1 characters/],
     ['a count of none', [http, '--type', 't', '--count', '0'], /Expected a whole number from 1/],
+    ['one id for a file', [http, '--type', 't', '--id', '1', '--file', 'y'], /--id is that of one event/],
     ['data and a file', [http, '--type', 't', '--data', 'x', '--file', 'y'], /--file goes with neither/],
   ]
   for (const [what, args, expected] of cases) {

@@ -111,7 +111,8 @@ describe('a message', () => {
   })
 
   test('has what is wrong with its context in words', () => {
-    const problems = (...headers: Header[]) => text({ headers }).filter((line) => line.startsWith('  trace'))
+    // Between the event, which is none, and the data.
+    const problems = (...headers: Header[]) => text({ headers }).slice(2, -3)
     assert.match(problems(['traceparent', `00-${traceId.toUpperCase()}-${spanId}-01`])[0] ?? '', /upper-case/)
     const twice: Header = ['traceparent', `00-${traceId}-${spanId}-01`]
     assert.deepEqual(problems(twice, twice), [

@@ -26,10 +26,10 @@ Environment:
   OTEL_…                 where "bridge" and "send" export their spans; see throughline bridge --help
 
 Start here:
-  throughline demo                             real brokers, five services and the explorer, on this machine
-  throughline explorer                         an explorer for your own services' OTLP
-  throughline journey 6f1c8a52                 everything that happened to one event
-  throughline tail kafka://localhost:9092/orders   what comes, with its trace context; reads only
+  throughline demo                                 real brokers, five services and the explorer, on this machine
+  throughline explorer                             an explorer for your own services' OTLP
+  throughline journey 6f1c8a52                     everything that happened to one event
+  throughline tail kafka://localhost:9092/orders   what comes to a topic, with its trace context
 `
 
 /**

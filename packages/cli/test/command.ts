@@ -62,7 +62,8 @@ export function serve(args: readonly string[], env: NodeJS.ProcessEnv = {}, node
           const state = child.exitCode === null ? '' : ` and ended with ${child.exitCode}`
           throw new Error(`it did not print ${pattern}${state}:\n${output}`)
         },
-        { timeoutMs: 20_000 },
+        // A start takes half a second, and many times that on a machine that is busy with others.
+        { timeoutMs: 60_000 },
       ),
     end,
     async [Symbol.asyncDispose]() {

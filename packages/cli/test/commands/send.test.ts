@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { describe, test } from 'node:test'
 import { otlpSink } from '@throughline/testkit'
-import { bin, ended, flags, temporaryFolder, throughline } from '../command.ts'
+import { bin, ended, flags, serve, temporaryFolder, throughline } from '../command.ts'
 
 const traceId = '4bf92f3577b34da6a3ce929d0e0e4736'
 const spanId = '00f067aa0ba902b7'
@@ -96,6 +96,20 @@ test('with an OTLP endpoint the send is a span, child of the context given, and 
   const { traceparent: sent, tracestate } = to.received[0]?.headers ?? {}
   assert.equal(sent, `00-${traceId}-${span.spanId}-03`)
   assert.equal(tracestate, 'a=1')
+})
+
+test('what was sent is found in the explorer, and it is said how', async () => {
+  using folder = temporaryFolder()
+  const listen = ['--listen', '127.0.0.1:0', '--otlp-http', '127.0.0.1:0', '--data', folder.path]
+  await using explorer = serve(['explorer', ...listen])
+  const [, url = '', otlp = ''] = await explorer.printed(/explorer {3}(\S+)\nOTLP\/HTTP {2}(\S+)\n/)
+  await using to = await receiver()
+  const env = { THROUGHLINE_EXPLORER: url }
+  const { code, stderr } = await throughline(['send', to.url, ...event, '--otlp', otlp], env)
+  assert.equal(code, 0)
+  assert.equal(stderr, 'its journey: throughline journey 4711\n')
+  const journey = await throughline(['journey', '4711'], env)
+  assert.match(journey.stdout, /^journey of 4711 com\.example\.order\.created/)
 })
 
 test('it goes on when nobody reads what it prints', async () => {

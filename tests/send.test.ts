@@ -4,16 +4,22 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { before, test } from 'node:test'
 import { createTopics } from '@throughline/kafka'
+import { rabbitmq } from '@throughline/rabbitmq'
 import { eventually, otlpSink } from '@throughline/testkit'
 import { temporaryFolder, throughline } from '../packages/cli/test/command.ts'
 import { readTopic, tapMqtt } from './support/wire.ts'
 
-const { KAFKA_BROKERS: brokers = '', MQTT_URL: mqttUrl = '' } = process.env
+const { KAFKA_BROKERS: brokers = '', MQTT_URL: mqttUrl = '', AMQP_URL: amqpUrl = '' } = process.env
 const traceId = '4bf92f3577b34da6a3ce929d0e0e4736'
 const traceparent = `00-${traceId}-00f067aa0ba902b7-03`
 const context = ['--traceparent', traceparent, '--tracestate', 'a=1', '--baggage', 'user=1']
 
-before(() => assert.ok(brokers && mqttUrl, 'KAFKA_BROKERS and MQTT_URL name the brokers: npm test sets them'))
+before(() =>
+  assert.ok(
+    brokers && mqttUrl && amqpUrl,
+    'KAFKA_BROKERS, MQTT_URL and AMQP_URL name the brokers: npm test sets them',
+  ),
+)
 
 async function newTopic(): Promise<string> {
   const name = `send-${randomUUID()}`
@@ -118,10 +124,45 @@ test('to MQTT: a retained message is there for whoever comes later', async () =>
   assert.equal((await throughline(['send', url, '--raw', '--retain'])).code, 0)
 })
 
+test('to RabbitMQ: by an exchange and a routing key, or to a queue', async () => {
+  const exchange = `send-${randomUUID()}`
+  const queue = `${exchange}-queue`
+  await using broker = rabbitmq({ url: amqpUrl })
+  const received: { key: string; headers: Record<string, unknown>; body: string }[] = []
+  const declare = {
+    exchanges: [{ name: exchange }],
+    queues: [{ name: queue }],
+    bindings: [{ exchange, queue, routingKey: 'order.*' }],
+  }
+  await broker.subscribe({ queue, declare, raw: true }, ({ headers, body }, { delivery }) => {
+    const key = delivery.position.destination
+    received.push({ key, headers: Object.fromEntries(headers), body: Buffer.from(body ?? []).toString() })
+  })
+  const url = `${amqpUrl}/?exchange=${exchange}&routingKey=order.created`
+  const args = ['--type', 't', '--id', '1', '--data', '{"sku":"A-1"}', ...context]
+  const { code, stdout, stderr } = await throughline(['send', url, ...args])
+  assert.equal(code, 0, stderr)
+  assert.equal(stdout, `${exchange}:order.created  id 1  trace ${traceId}\n`)
+  const direct = await throughline(['send', `${amqpUrl}/?queue=${queue}`, '--raw', '--data', 'x'])
+  assert.equal(direct.stdout, `${queue}  no trace\n`, direct.stderr)
+  await eventually(() => assert.equal(received.length, 2))
+  const [event, message] = received
+  assert.equal(event?.body, '{"sku":"A-1"}')
+  const { 'cloudEvents:id': id, traceparent: sent, tracestate, baggage } = event.headers
+  assert.deepEqual(
+    { id, sent, tracestate, baggage },
+    { id: '1', sent: traceparent, tracestate: 'a=1', baggage: 'user=1' },
+  )
+  assert.equal(message?.body, 'x')
+})
+
 test('what a broker refuses is one sentence, and exit code 1', async () => {
   const unknown = await throughline(['send', `kafka://${brokers}/nobody-made-this`, '--type', 't'])
   assert.equal(unknown.code, 1)
   assert.match(unknown.stderr, /has no topic nobody-made-this.*\(TL_KAFKA_TOPIC_UNKNOWN\)\n$/)
+  const unroutable = await throughline(['send', `${amqpUrl}/?queue=nobody-made-this`, '--type', 't'])
+  assert.equal(unroutable.code, 1)
+  assert.match(unroutable.stderr, /"nobody-made-this".*leads to no queue.*\(TL_RABBITMQ_UNROUTABLE\)\n$/)
   using folder = temporaryFolder()
   const file = join(folder.path, 'large')
   writeFileSync(file, 'x'.repeat(2_000_000))
@@ -129,7 +170,12 @@ test('what a broker refuses is one sentence, and exit code 1', async () => {
   const large = await throughline(['send', `kafka://${brokers}/${await newTopic()}`, ...args])
   assert.equal(large.code, 1)
   assert.match(large.stderr, /\(TL_TOO_LARGE\)\n$/)
-  const away = ['kafka://127.0.0.1:9/t', 'mqtt://127.0.0.1:9/t', 'http://127.0.0.1:9/t']
+  const away = [
+    'kafka://127.0.0.1:9/t',
+    'mqtt://127.0.0.1:9/t',
+    'http://127.0.0.1:9/t',
+    'amqp://127.0.0.1:9/?queue=t',
+  ]
   for (const url of away) {
     const { code, stderr } = await throughline(['send', url, '--type', 't', '--timeout', '1s'])
     assert.equal(code, 1)

@@ -4,14 +4,20 @@ import { before, describe, test } from 'node:test'
 import { Admin } from '@platformatic/kafka'
 import { createTopics, kafka } from '@throughline/kafka'
 import { mqtt } from '@throughline/mqtt'
+import { rabbitmq } from '@throughline/rabbitmq'
 import { eventually } from '@throughline/testkit'
 import { type Server, serve, throughline } from '../packages/cli/test/command.ts'
 
-const { KAFKA_BROKERS: brokers = '', MQTT_URL: mqttUrl = '' } = process.env
+const { KAFKA_BROKERS: brokers = '', MQTT_URL: mqttUrl = '', AMQP_URL: amqpUrl = '' } = process.env
 const traceId = '4bf92f3577b34da6a3ce929d0e0e4736'
 const traceparent = `00-${traceId}-00f067aa0ba902b7-03`
 
-before(() => assert.ok(brokers && mqttUrl, 'KAFKA_BROKERS and MQTT_URL name the brokers: npm test sets them'))
+before(() =>
+  assert.ok(
+    brokers && mqttUrl && amqpUrl,
+    'KAFKA_BROKERS, MQTT_URL and AMQP_URL name the brokers: npm test sets them',
+  ),
+)
 
 /** A tail that has begun to read. */
 async function tailing(...args: readonly string[]): Promise<Server> {
@@ -167,5 +173,89 @@ describe('of MQTT', () => {
     await tail.printed(
       new RegExp(`event     t  structured\\n[\\s\\S]*trace     ${traceId} [\\s\\S]*"n": 1\\n`),
     )
+  })
+})
+
+describe('of RabbitMQ', () => {
+  /** An exchange of its own, with a queue of each kind bound to it. */
+  async function newExchange() {
+    const exchange = `tail-${randomUUID()}`
+    const queues = [
+      { name: `${exchange}-plain` },
+      { name: `${exchange}-quorum`, type: 'quorum' as const },
+      { name: `${exchange}-stream`, type: 'stream' as const },
+    ]
+    const bindings = queues.map(({ name }) => ({ exchange, queue: name, routingKey: '#' }))
+    await using broker = rabbitmq({ url: amqpUrl })
+    const declare = { exchanges: [{ name: exchange }], queues, bindings }
+    await broker.publisher({ exchange, declare }).open()
+    return {
+      exchange,
+      plain: `${exchange}-plain`,
+      quorum: `${exchange}-quorum`,
+      stream: `${exchange}-stream`,
+    }
+  }
+
+  test('an exchange is read by a queue of its own, and the queues of others get every message, once', async () => {
+    const { exchange, plain, quorum } = await newExchange()
+    await using tail = await tailing(`${amqpUrl}/?exchange=${exchange}&routingKey=order.*`)
+    const to = (routingKey: string) => `${amqpUrl}/?exchange=${exchange}&routingKey=${routingKey}`
+    await send(to('invoice.paid'), '--type', 't', '--id', 'other')
+    await send(to('order.created'), '--type', 't', '--id', '1', '--traceparent', traceparent)
+    const [shown = ''] = await tail.printed(
+      new RegExp(
+        `.* ${exchange}:order.created  queued [\\s\\S]*id 1\\n[\\s\\S]*trace     ${traceId} .*random\\n`,
+      ),
+    )
+    assert.doesNotMatch(shown, /id other/)
+    assert.deepEqual(await tail.end('SIGINT'), { code: 0, signal: null })
+
+    await using broker = rabbitmq({ url: amqpUrl })
+    for (const queue of [plain, quorum]) {
+      const handled: [string, boolean | undefined][] = []
+      await broker.subscribe({ queue }, (event, { delivery }) => {
+        handled.push([event.id, delivery.redelivered])
+      })
+      const all = [
+        ['other', false],
+        ['1', false],
+      ]
+      await eventually(() => assert.deepEqual(handled, all))
+    }
+  })
+
+  test('a stream is read by offset, and stays', async () => {
+    const { exchange, stream } = await newExchange()
+    const url = `${amqpUrl}/?stream=${stream}`
+    await send(`${amqpUrl}/?exchange=${exchange}&routingKey=k`, '--type', 't', '--count', '3', '--id', 'e')
+    for (let times = 0; times < 2; times++) {
+      await using tail = await tailing(url, '--from', 'earliest', '--limit', '3')
+      await tail.printed(/@0 [\s\S]*id e-1\n[\s\S]*@1 [\s\S]*id e-2\n[\s\S]*@2 [\s\S]*id e-3\n/)
+    }
+  })
+
+  test('a queue is refused, also one that is said to be a stream, and nothing of it is taken', async () => {
+    const { exchange, plain, quorum } = await newExchange()
+    await send(`${amqpUrl}/?exchange=${exchange}`, '--type', 't', '--id', '1')
+    const refused = await throughline(['tail', `${amqpUrl}/?queue=${plain}`])
+    assert.equal(refused.code, 2)
+    assert.match(refused.stderr, /a queue gives each message to one consumer.*\(TL_BAD_DESTINATION\)\n$/)
+    await using broker = rabbitmq({ url: amqpUrl })
+    for (const queue of [plain, quorum]) {
+      const { code, stderr } = await throughline([
+        'tail',
+        `${amqpUrl}/?stream=${queue}`,
+        '--from',
+        'earliest',
+      ])
+      assert.equal(code, 1)
+      assert.match(stderr, /is no stream: what is read here would be missed.*\(TL_NO_STREAM\)\n$/)
+      const handled: [string, boolean | undefined][] = []
+      await broker.subscribe({ queue }, (event, { delivery }) => {
+        handled.push([event.id, delivery.redelivered])
+      })
+      await eventually(() => assert.deepEqual(handled, [['1', false]]))
+    }
   })
 })

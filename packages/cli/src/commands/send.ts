@@ -9,6 +9,7 @@ Destinations:
   kafka://host:9092,other:9092/topic     kafkas: for TLS; ?sasl=SCRAM-SHA-512 with a user (default PLAIN)
   mqtt://host:1883/sensors/1/reading     mqtts: for TLS; ws://host/mqtt?topic=sensors/1/reading over WebSocket;
                                          ?protocol=3.1.1&envelope for brokers of that version
+  amqp://host/vhost?exchange=orders&routingKey=order.created, or ?queue=orders; amqps: for TLS
   http://host:8080/path                  https:
 User and password stand before the host, or in THROUGHLINE_USERNAME and THROUGHLINE_PASSWORD, which nobody sees who lists
 processes. Authorities beyond the machine's own: NODE_EXTRA_CA_CERTS=file.pem.

@@ -8,6 +8,8 @@ const help = `
 Destinations:
   kafka://host:9092,other:9092/topic   all partitions; no group is joined, so that no offset of any group moves
   mqtt://host:1883/sensors/+/reading   a topic or a filter, in a session of its own that ends with it
+  amqp://host/vhost?exchange=orders&routingKey=order.*   by a queue of its own that ends with it (default: all keys)
+  amqp://host/vhost?stream=orders      a stream, by offset; a queue is refused: its consumers would miss what is shown
   http://127.0.0.1:8080/path           listens there and answers 204: what senders post, before there is a service
 User, password and TLS as for "throughline send".
 
@@ -42,7 +44,7 @@ export function addTail(root: Command, finish: Finish): void {
     .argument('<destination>', 'URL of a topic or address; see below')
     .option(
       '--from <where>',
-      'where Kafka begins: latest, earliest, a time (RFC 3339), or so long ago (10m, 2h)',
+      'where a topic or stream begins: latest, earliest, a time (RFC 3339), or so long ago (10m, 2h)',
       parseFrom,
     )
     .option('--filter <name=pattern>', 'show only these; may be repeated, and all have to match', collect)

@@ -45,6 +45,7 @@ type Open = (url: DestinationUrl, credentials: Credentials) => Destination
 /** A transport is loaded when it is asked for: together they take longer to load than most sends take. */
 const kafka = async () => (await import('./kafka.ts')).kafkaDestination
 const mqtt = async () => (await import('./mqtt.ts')).mqttDestination
+const rabbitmq = async () => (await import('./rabbitmq.ts')).rabbitmqDestination
 const http = async () => (await import('./http.ts')).httpDestination
 
 const schemes: Readonly<Record<string, () => Promise<Open>>> = {
@@ -56,6 +57,8 @@ const schemes: Readonly<Record<string, () => Promise<Open>>> = {
   wss: mqtt,
   http,
   https: http,
+  amqp: rabbitmq,
+  amqps: rabbitmq,
 }
 
 /** The destination that a URL names. Throws CommandError; never with a password in it. */

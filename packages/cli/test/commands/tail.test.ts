@@ -86,6 +86,16 @@ describe('what cannot be tailed is answered by one sentence and exit code 2', ()
       /--from means nothing to mqtt:\/\/h\/a: it keeps no/,
     ],
     ['a filter of MQTT that is none', ['mqtt://h/a/#/b'], /may have # only alone/],
+    [
+      'a queue',
+      ['amqp://h/?queue=a'],
+      /would miss what is shown here: tail the exchange.*\?stream=a where it is a stream/,
+    ],
+    [
+      'the past of an exchange',
+      ['amqp://h/?exchange=a', '--from', 'earliest'],
+      /--from means nothing to amqp:/,
+    ],
     ['no beginning', ['kafka://h/t', '--from', 'yesterday'], /Expected latest, earliest, a time/],
     ['no filter', ['kafka://h/t', '--filter', 'x'], /--filter expects name=pattern/],
     ['a limit of none', ['kafka://h/t', '--limit', '0'], /Expected a whole number from 1/],

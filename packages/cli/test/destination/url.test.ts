@@ -54,6 +54,13 @@ describe('a destination that cannot be one is refused in words, without its pass
     ['mqtt://u:secret@h', /mqtt:\/\/h names no topic: expected mqtt:\/\/h\/alerts\/1/],
     ['ws://h/mqtt', /names no topic: expected ws:\/\/h\/mqtt\?topic=alerts\/1/],
     ['http:///x', /names no host/],
+    [
+      'amqp://u:secret@h',
+      /amqp:\/\/h is to name one of exchange, queue or stream: expected amqp:\/\/h\?exchange=/,
+    ],
+    ['amqp://h/?exchange=a&queue=b', /is to name one of exchange, queue or stream/],
+    ['amqp://h/?queue=a&routingKey=b', /a routingKey goes with an exchange alone/],
+    ['amqp:///?queue=a', /names no broker/],
   ]
   for (const [text, expected] of cases) {
     test(text, async () => {

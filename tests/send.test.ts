@@ -118,8 +118,10 @@ test('to MQTT: a retained message is there for whoever comes later', async () =>
   const url = `${mqttUrl}/${topic}`
   const { code, stderr } = await throughline(['send', url, '--raw', '--data', 'kept', '--retain'])
   assert.equal(code, 0, stderr)
-  await using tap = await tapMqtt(mqttUrl, topic)
-  await eventually(() => assert.equal(tap.messages[0]?.payload, 'kept'))
+  {
+    await using tap = await tapMqtt(mqttUrl, topic)
+    await eventually(() => assert.equal(tap.messages[0]?.payload, 'kept'))
+  }
   // No data removes what is retained (MQTT 5 §3.3.1.3).
   assert.equal((await throughline(['send', url, '--raw', '--retain'])).code, 0)
 })

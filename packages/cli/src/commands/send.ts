@@ -27,6 +27,7 @@ without what the transport does not say.
 Examples:
   throughline send kafka://localhost:9092/orders --type com.example.order.created --source /orders --data '{"sku":"A-1"}'
   throughline send mqtt://localhost:1883/sensors/1/reading --raw --data 21.5 --retain
+  throughline send 'amqp://localhost/?exchange=orders&routingKey=order.created' --type com.example.order.created
   throughline send http://127.0.0.1:8081/events --type com.example.photo --data @photo.jpg --otlp
   throughline send kafka://localhost:9092/orders --file orders.ndjson --key 4711
 

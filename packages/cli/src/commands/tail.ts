@@ -30,6 +30,7 @@ Examples:
   throughline tail kafka://localhost:9092/orders
   throughline tail kafka://localhost:9092/orders --from 10m --filter type=com.example.order.* --limit 5
   throughline tail 'mqtt://localhost:1883/sensors/#' --json | jq .event.id
+  throughline tail 'amqp://localhost/?exchange=orders&routingKey=order.*'
   throughline tail http://127.0.0.1:8080/events
 
 Exit codes: 0 it was told to end, by Ctrl-C or --limit; 1 a broker away, or a destination that it does not have; 2 this

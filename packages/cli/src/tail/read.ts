@@ -37,7 +37,9 @@ export async function readEach(
       }
       return
     } catch (error) {
-      if (!(error instanceof UnavailableError) || signal.aborted) throw error
+      // Whoever ends it while it is not connected has what was asked for.
+      if (signal.aborted) return
+      if (!(error instanceof UnavailableError)) throw error
       const retryMs = backoffMs(++failures, BACKOFF)
       events.onLost(error, retryMs)
       await delay(retryMs, undefined, { signal }).catch(() => undefined)

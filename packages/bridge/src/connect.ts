@@ -28,7 +28,8 @@ function connectHttp(name: string, { listen }: ConnectionConfig & { type: 'http'
     address: broker.address,
     target(to, timeoutMs) {
       if (to.transport !== 'http') throw wrong(name, to)
-      return { url: exampleOf(to.url), headers: to.headers, ...limit(timeoutMs) }
+      // The route tries again by itself, with a span for each try and its source paused; two rounds would multiply.
+      return { url: exampleOf(to.url), headers: to.headers, retry: false as const, ...limit(timeoutMs) }
     },
     source(from) {
       if (from.transport !== 'http') throw wrong(name, from)

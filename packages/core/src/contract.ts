@@ -1,7 +1,7 @@
 import type { Attributes, Context } from '@opentelemetry/api'
 import type { Binding } from './binding.ts'
 import type { ThroughlineError } from './errors.ts'
-import type { Message } from './message.ts'
+import type { Header, Message } from './message.ts'
 
 /**
  * The two contracts that a driver implements, and nothing else. Tracing, retry, dead letters, reconnecting and
@@ -9,9 +9,13 @@ import type { Message } from './message.ts'
  */
 
 /** What became of one message. `error` is an UnavailableError when trying again later can help, else a PermanentError. */
-export type PublishResult =
+export type PublishResult = (
   | { readonly ok: true; readonly partition?: number; readonly offset?: bigint; readonly statusCode?: number }
   | { readonly ok: false; readonly error: ThroughlineError }
+) & {
+  /** How often the driver sent it again until it had this answer; absent where it did not. */
+  readonly resends?: number
+}
 
 /** What a driver implements to send: no spans, no retries, no reconnecting. Users hold an EventPublisher, which is made round it. */
 export interface Publisher {
@@ -25,8 +29,11 @@ export interface Publisher {
    * Sends and waits until the broker has confirmed (Kafka acks=all, MQTT PUBACK/PUBCOMP, HTTP 2xx; QoS 0: handed to
    * the client). Answers per message, in the order given, and never rejects: a lost connection is every unconfirmed
    * message's own UnavailableError. Calls may overlap; messages of one key keep the order of the calls.
+   *
+   * `hop` is the context of a span that stands for the whole call, as headers; only a transport that lays several
+   * messages into one request has a use for it.
    */
-  publish(messages: readonly Message[]): Promise<readonly PublishResult[]>
+  publish(messages: readonly Message[], hop?: readonly Header[]): Promise<readonly PublishResult[]>
   /** Waits for what is in flight, then disconnects. Idempotent. */
   close(): Promise<void>
 }

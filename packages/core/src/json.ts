@@ -7,7 +7,13 @@ export const STRUCTURED_JSON = 'application/cloudevents+json'
 /** With the charset, as every binding's examples write it. */
 export const STRUCTURED_JSON_UTF8 = 'application/cloudevents+json; charset=utf-8'
 
+/** `application/cloudevents-batch+json` (JSON event format 1.0.2 §4). */
+export const JSON_BATCH = 'application/cloudevents-batch+json'
+/** With the charset, as the HTTP binding's examples write it. */
+export const JSON_BATCH_UTF8 = 'application/cloudevents-batch+json; charset=utf-8'
+
 const SECTION = 'CloudEvents JSON event format 1.0.2 §3'
+const BATCH_SECTION = 'CloudEvents JSON event format 1.0.2 §4'
 const encoder = new TextEncoder()
 
 /**
@@ -34,6 +40,61 @@ export function eventFromJson(value: unknown): CloudEvent {
   else if (hasData) event.data = value.data
   validateEvent(event)
   return event
+}
+
+/**
+ * The members of a JSON batch (JSON event format 1.0.2 §4), each the bytes of its JSON as they came; none for an empty
+ * one. They are read as events one by one, by `decodeJsonEvent`, so that one that is not valid spoils no other.
+ * Throws InvalidEventError for `body` when it is no JSON array.
+ */
+export function splitJsonBatch(body: Uint8Array): readonly Uint8Array[] {
+  const text = decodeText(body, 'body')
+  if (!Array.isArray(parseJson(text, 'body'))) {
+    throw new InvalidEventError('body', `${BATCH_SECTION}.1`, 'must be a JSON array')
+  }
+  const members: Uint8Array[] = []
+  let depth = 0
+  let start = 0
+  const add = (end: number) => {
+    const member = trimmed(body, start, end)
+    if (member.byteLength > 0) members.push(member)
+    start = end + 1
+  }
+  // Valid JSON by now: brackets match, strings end. Bytes of other characters are none of these.
+  for (let i = 0; i < body.byteLength; i++) {
+    const byte = body[i]
+    if (byte === QUOTE) i = closingQuote(body, i)
+    else if (byte === ARRAY || byte === OBJECT) {
+      if (depth++ === 0) start = i + 1
+    } else if (byte === COMMA) {
+      if (depth === 1) add(i)
+    } else if (byte === ARRAY_END || byte === OBJECT_END) {
+      if (--depth === 0) add(i)
+    }
+  }
+  return members
+}
+
+const [QUOTE, COMMA, BACKSLASH, ARRAY, ARRAY_END, OBJECT, OBJECT_END] = Buffer.from('",[]{}')
+
+function closingQuote(body: Uint8Array, opening: number): number {
+  let i = opening + 1
+  while (i < body.byteLength && body[i] !== QUOTE) i += body[i] === BACKSLASH ? 2 : 1
+  return i
+}
+
+/** Without JSON's white space, which is all that is not above U+0020. */
+function trimmed(body: Uint8Array, start: number, end: number): Uint8Array {
+  let [from, to] = [start, end]
+  while (from < to && (body[from] ?? 0) <= 0x20) from++
+  while (to > from && (body[to - 1] ?? 0) <= 0x20) to--
+  return body.subarray(from, to)
+}
+
+/** The bytes of a JSON batch of events in their JSON form. */
+export function joinJsonBatch(events: readonly Uint8Array[]): Uint8Array {
+  const parts = events.flatMap((event, index) => [encoder.encode(index === 0 ? '[' : ','), event])
+  return Buffer.concat([...(parts.length === 0 ? [encoder.encode('[')] : parts), encoder.encode(']')])
 }
 
 /** The bytes of an event's JSON form. Throws InvalidEventError. */

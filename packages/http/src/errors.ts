@@ -17,3 +17,10 @@ export class HttpUnavailableError extends UnavailableError {
     this.statusCode = statusCode
   }
 }
+
+/** A batch has more events than are taken in one request. */
+export class TooManyEventsError extends PermanentError {
+  constructor(count: number, limit: number) {
+    super(`a batch of ${count} events is over the limit of ${limit} events`, { code: 'TL_TOO_LARGE' })
+  }
+}

@@ -1,9 +1,12 @@
 import {
   type Broker,
   type ConsumeOptions,
+  type ContentMode,
   createBroker,
   type EventHandler,
+  type EventPublisher,
   type MessageHandler,
+  type PublishTelemetry,
 } from '@throughline/core'
 import { createHandler, type HttpHandler } from './handler.ts'
 import type { HttpPublisherOptions } from './publisher.ts'
@@ -11,19 +14,29 @@ import type { HttpSubscriberOptions } from './subscriber.ts'
 import { type HttpOptions, type HttpTransport, httpTransport } from './transport.ts'
 
 export { decodeHeaderValue, encodeHeaderValue, httpBinding } from './binding.ts'
+export type { ClientOptions } from './client.ts'
 export { HttpRefusedError, HttpUnavailableError } from './errors.ts'
 export type { HttpHandler, RequestHandler } from './handler.ts'
 export { isHeaderName } from './headers.ts'
 export type { ListenAddress } from './listen.ts'
 export type { HttpPublisherOptions } from './publisher.ts'
+export type { RetryOptions } from './retry.ts'
 export type { ServerOptions } from './server.ts'
 export type { HttpDelivery, HttpSubscriberOptions } from './subscriber.ts'
 export { type HttpOptions, type HttpTransport, httpTransport } from './transport.ts'
+
+/** What `publisher` takes: `mode` may be `batched` too. */
+export type HttpPublish = HttpPublisherOptions &
+  Omit<PublishTelemetry, 'mode'> & {
+    /** Content mode. `batched` sends the events of one call together, as `application/cloudevents-batch+json`. Default `binary`. */
+    readonly mode?: ContentMode | 'batched'
+  }
 
 type HandlerOptions = HttpSubscriberOptions & ConsumeOptions & { readonly signal?: AbortSignal }
 
 /** What `http()` gives: a broker, and where its server listens. */
 export interface HttpBroker extends Broker<HttpPublisherOptions, HttpSubscriberOptions> {
+  publisher(options: HttpPublish): EventPublisher
   /**
    * Receives through a server of your own instead of `listen`: the same as `subscribe`, and the two functions to call
    * from it, for the Fetch standard and for Node. `path` names the destination in spans and metrics, and is not looked at.
@@ -53,5 +66,10 @@ export function http(options: HttpOptions = {}): HttpBroker {
     return Object.assign(subscription, functions)
   }
 
-  return { ...broker, handler, address: transport.address }
+  function publisher({ mode, ...rest }: HttpPublish): EventPublisher {
+    if (mode === 'batched') return broker.publisher({ ...rest, mode: 'structured', batched: true })
+    return broker.publisher({ ...rest, ...(mode === undefined ? {} : { mode }) })
+  }
+
+  return { ...broker, publisher, handler, address: transport.address }
 }

@@ -1,16 +1,19 @@
-/** Runs the tasks of one key one after the other, in the order in which they came; those without a key at once. */
-export function createLanes<Result>() {
+type Key = string | Uint8Array
+
+/** Runs tasks that have a key in common one after the other, in the order in which they came; those without a key at once. */
+export function createLanes() {
   const tails = new Map<string, Promise<unknown>>()
 
-  function run(key: string | Uint8Array | undefined, task: () => Promise<Result>): Promise<Result> {
-    if (key === undefined) return task()
-    const name = (typeof key === 'string' ? Buffer.from(key) : Buffer.from(key)).toString('latin1')
-    const result = tails.get(name)?.then(task) ?? task()
+  function run<Result>(keys: readonly Key[], task: () => Promise<Result>): Promise<Result> {
+    if (keys.length === 0) return task()
+    const names = new Set(keys.map((key) => Buffer.from(key).toString('latin1')))
+    const before = [...names].flatMap((name) => tails.get(name) ?? [])
+    const result = before.length === 0 ? task() : Promise.all(before).then(task)
     const forget = () => {
-      if (tails.get(name) === tail) tails.delete(name)
+      for (const name of names) if (tails.get(name) === tail) tails.delete(name)
     }
     const tail: Promise<void> = result.then(forget, forget)
-    tails.set(name, tail)
+    for (const name of names) tails.set(name, tail)
     return result
   }
 

@@ -1,5 +1,3 @@
-import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http'
-import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
 import { context, createContextKey, ROOT_CONTEXT } from '@opentelemetry/api'
 import {
   errorMessage,
@@ -11,27 +9,40 @@ import {
   ThroughlineError,
   UnavailableError,
 } from '@throughline/core'
+import { batchOf } from './batch.ts'
+import { type ClientOptions, createClient, RequestFailedError } from './client.ts'
+import { gather, single } from './gather.ts'
 import { isConnectionHeader, isHeaderName, type RequestHeaders, requestHeaders } from './headers.ts'
 import { createLanes } from './lanes.ts'
-import { discard, readStart, refusal } from './response.ts'
+import { answersOf } from './response.ts'
+import { type RetryOptions, sendWithRetry, type Tried } from './retry.ts'
 import { describeTarget, parseTarget, resolveTarget, type Target } from './target.ts'
 
 /** Where events are posted, and how. */
-export interface HttpPublisherOptions {
+export interface HttpPublisherOptions extends ClientOptions {
   /** Where events are posted: an `http:` or `https:` URL. User info in it becomes Basic authorization and is never logged. */
   readonly url: string
   /** Headers of every request; a message's own header of the same name goes before. */
   readonly headers?: Readonly<Record<string, string>>
-  /** Default `POST`. */
-  readonly method?: 'POST' | 'PUT' | 'PATCH'
-  /** Until the answer's head has arrived, waiting for a free connection included, milliseconds; default 30 000. */
+  /**
+   * How long a message is tried until it is answered with UnavailableError, waiting for a free connection and the pauses
+   * between requests included, milliseconds; default 30 000.
+   */
   readonly timeoutMs?: number
-  /** Connections, and so requests at one time; default 64. Requests beyond wait for a free one. */
-  readonly maxConnections?: number
+  /** Sends again what was answered 408, 425, 429 or 5xx, and what found no connection; `false`: never. */
+  readonly retry?: RetryOptions | false
+  /** Batched mode: events in one request at most; default 100. */
+  readonly maxBatchMessages?: number
+  /** Batched mode: bytes of one request's events at most; default 1 MiB. An event that is larger goes alone. */
+  readonly maxBatchBytes?: number
+  /** Aborted, it ends all requests and pauses: their messages are answered with UnavailableError. */
+  readonly signal?: AbortSignal
 }
 
+/** `batched` sends structured events of one call together; `http()` sets it for mode `batched`. */
+export type BatchedOptions = HttpPublisherOptions & { readonly batched?: boolean }
+
 const DEFAULT_TIMEOUT_MS = 30_000
-const DEFAULT_MAX_CONNECTIONS = 64
 
 /**
  * The context of our calls: OpenTelemetry's suppress-tracing key, by its public name, so that instrumentations of HTTP
@@ -43,99 +54,92 @@ const SUPPRESSED = ROOT_CONTEXT.setValue(
 )
 
 /**
- * Posts messages, one a request, over kept-alive connections. 2xx is the confirmation; 408, 425, 429, 5xx and a lost
- * connection are UnavailableError; every other answer is PermanentError. Messages of one key are sent one after the other.
- * Throws PermanentError when an option is not valid.
+ * Posts messages over kept-alive connections, one a request, or in batches. 2xx is the confirmation; 408, 425, 429, 5xx
+ * and a lost connection are UnavailableError, after `retry`; every other answer is PermanentError. Messages of one key are
+ * sent one after the other. Throws PermanentError when an option is not valid.
  */
-export function httpPublisher(options: HttpPublisherOptions): Publisher {
-  const {
-    method = 'POST',
-    timeoutMs = DEFAULT_TIMEOUT_MS,
-    maxConnections = DEFAULT_MAX_CONNECTIONS,
-  } = options
+export function httpPublisher(options: BatchedOptions): Publisher {
+  const { method = 'POST', timeoutMs = DEFAULT_TIMEOUT_MS, retry = {}, batched = false, signal } = options
+  const { maxBatchMessages = 100, maxBatchBytes = 1024 * 1024 } = options
   const target = parseTarget(options.url)
-  const secure = target.url.protocol === 'https:'
-  const agent = new (secure ? HttpsAgent : HttpAgent)({ keepAlive: true, maxSockets: maxConnections })
+  const client = createClient(target.url.protocol === 'https:', options)
   const defaults: Header[] = Object.entries({
     'user-agent': 'throughline',
+    // Webhooks 1.0 §3.2: the answer must not be kept under an address that has a token.
+    ...(target.url.searchParams.has('access_token') ? { 'cache-control': 'no-store' } : {}),
     ...(target.authorization === undefined ? {} : { authorization: target.authorization }),
     ...optionHeaders(options.headers ?? {}),
   })
-  const lanes = createLanes<PublishResult>()
+  const lanes = createLanes()
   const inFlight = new Set<Promise<unknown>>()
-  let closed = false
+  const closing = new AbortController()
+  const stopped = signal === undefined ? closing.signal : AbortSignal.any([closing.signal, signal])
+  const retrying = { retry, timeoutMs, stopped }
+  const limits = { maxMessages: maxBatchMessages, maxBytes: maxBatchBytes }
 
-  async function publishOne(message: Message): Promise<PublishResult> {
+  /** One request, for as many messages as share it. Never rejects. */
+  async function send(
+    messages: readonly Message[],
+    sent: Message,
+    limit: AbortSignal,
+  ): Promise<readonly Tried[]> {
     try {
-      const to = message.destination === undefined ? target : resolveTarget(target, message.destination)
-      const headers = requestHeaders(message, defaults)
-      return await context.with(SUPPRESSED, send, undefined, to, headers, message.body ?? new Uint8Array())
+      const to = sent.destination === undefined ? target : resolveTarget(target, sent.destination)
+      const headers = requestHeaders(sent, defaults)
+      return await exchange(to, headers, sent.body ?? new Uint8Array(), messages.length, limit)
     } catch (error) {
-      if (error instanceof ThroughlineError) return { ok: false, error }
-      // Nothing that is known to be the message's own fault: node:http refused it, or a fault of ours.
-      return { ok: false, error: new PermanentError(errorMessage(error), { cause: error }) }
+      // Nothing that is known to be a message's own fault: node:http refused it, or a fault of ours.
+      const fault =
+        error instanceof ThroughlineError ? error : new PermanentError(errorMessage(error), { cause: error })
+      return messages.map(() => ({ result: { ok: false, error: fault }, again: 'never' }))
     }
   }
 
-  async function send(to: Target, headers: RequestHeaders, body: Uint8Array): Promise<PublishResult> {
-    const limit = new AbortController()
-    const timer = setTimeout(() => limit.abort(), timeoutMs)
-    try {
-      const response = await exchange(to, headers, body, limit.signal)
-      // The limit holds for the rest of the answer too, or a stalled one would keep its connection for ever.
-      response.once('close', () => clearTimeout(timer))
-      const statusCode = response.statusCode ?? 0
-      if (statusCode >= 200 && statusCode < 300) {
-        await discard(response)
-        return { ok: true, statusCode }
-      }
-      const text = await readStart(response)
-      return { ok: false, error: refusal(statusCode, response.headers, text, describeTarget(to)) }
-    } catch (error) {
-      clearTimeout(timer)
-      if (limit.signal.aborted) {
-        throw new UnavailableError(`no answer from ${describeTarget(to)} within ${timeoutMs} ms`)
-      }
-      throw new UnavailableError(`cannot reach ${describeTarget(to)}: ${networkReason(error)}`, {
-        cause: error,
-      })
-    }
-  }
-
-  /** One request; repeated once when a kept connection turns out to have been closed by the server before it answered. */
-  function exchange(
+  async function exchange(
     to: Target,
     headers: RequestHeaders,
     body: Uint8Array,
-    signal: AbortSignal,
-    retried = false,
-  ): Promise<IncomingMessage> {
-    return new Promise((resolve, reject) => {
-      const request = (secure ? httpsRequest : httpRequest)(to.url, {
-        agent,
-        method,
-        signal,
-        headers: { ...headers, 'content-length': body.byteLength },
-      })
-      request.on('response', resolve)
-      request.on('error', (error: NodeJS.ErrnoException) => {
-        const stale = request.reusedSocket && (error.code === 'ECONNRESET' || error.code === 'EPIPE')
-        if (stale && !retried && !signal.aborted) {
-          exchange(to, headers, body, signal, true).then(resolve, reject)
-        } else reject(error)
-      })
-      request.end(body)
-    })
+    count: number,
+    limit: AbortSignal,
+  ): Promise<readonly Tried[]> {
+    const ended = signal === undefined ? limit : AbortSignal.any([limit, signal])
+    const where = describeTarget(to)
+    try {
+      const response = await context.with(SUPPRESSED, client.request, undefined, to.url, headers, body, ended)
+      return await answersOf(response, count, where)
+    } catch (error) {
+      if (!(error instanceof RequestFailedError)) throw error
+      const text = limit.aborted
+        ? `no answer from ${where} within ${timeoutMs} ms`
+        : `cannot reach ${where}: ${signal?.aborted ? 'the publisher was aborted' : error.message}`
+      const result: PublishResult = { ok: false, error: new UnavailableError(text, { cause: error }) }
+      const again = ended.aborted ? 'never' : AGAIN[error.progress]
+      return Array.from({ length: count }, () => ({ result, again }))
+    }
   }
 
-  async function publish(messages: readonly Message[]): Promise<readonly PublishResult[]> {
-    if (closed) {
+  async function publish(
+    messages: readonly Message[],
+    hop: readonly Header[] = [],
+  ): Promise<readonly PublishResult[]> {
+    if (closing.signal.aborted) {
       const error = new UnavailableError('the publisher is closed')
       return messages.map(() => ({ ok: false, error }))
     }
-    const results = Promise.all(messages.map((message) => lanes.run(message.key, () => publishOne(message))))
+    const runs = batched ? gather(messages, limits) : messages.map((message) => single(message))
+    const results = Promise.all(
+      runs.map(({ messages: run, isBatch }) =>
+        lanes.run(keysOf(run), () =>
+          sendWithRetry(
+            run,
+            (left, limit) => send(left, isBatch ? batchOf(left, hop) : run[0], limit),
+            retrying,
+          ),
+        ),
+      ),
+    )
     inFlight.add(results)
-    return results.finally(() => inFlight.delete(results))
+    return results.then((answers) => answers.flat()).finally(() => inFlight.delete(results))
   }
 
   return {
@@ -145,11 +149,18 @@ export function httpPublisher(options: HttpPublisherOptions): Publisher {
     open: async () => {},
     publish,
     async close() {
-      closed = true
+      closing.abort()
       await Promise.all(inFlight)
-      agent.destroy()
+      client.close()
     },
   }
+}
+
+/** A stale connection tells nothing of the server. What may have been received is not sent twice without need. */
+const AGAIN = { stale: 'at once', unsent: 'later', unknown: 'never' } as const
+
+function keysOf(messages: readonly Message[]): readonly (string | Uint8Array)[] {
+  return messages.flatMap(({ key }) => key ?? [])
 }
 
 /** Names in lower case, so that they replace defaults. Throws PermanentError for one that is not the user's to set. */
@@ -164,13 +175,4 @@ function optionHeaders(headers: Readonly<Record<string, string>>): Record<string
       return [name.toLowerCase(), value]
     }),
   )
-}
-
-/** A socket error's code says it all; its text repeats the address. */
-function networkReason(error: unknown): string {
-  if (error instanceof AggregateError && error.errors.length > 0) return networkReason(error.errors[0])
-  if (error instanceof Error && 'code' in error && typeof error.code === 'string') {
-    return error.code === 'ECONNRESET' ? 'ECONNRESET, the connection was closed before an answer' : error.code
-  }
-  return errorMessage(error)
 }

@@ -9,7 +9,7 @@ import { httpBinding } from './binding.ts'
 import { HttpRefusedError, HttpUnavailableError } from './errors.ts'
 import type { Mount } from './incoming.ts'
 import { type ListenAddress, parseListen } from './listen.ts'
-import { type HttpPublisherOptions, httpPublisher } from './publisher.ts'
+import { type BatchedOptions, httpPublisher } from './publisher.ts'
 import { type ServerOptions, type SharedServer, sharedServer } from './server.ts'
 import { type HttpDelivery, type HttpSubscriberOptions, httpSubscriber } from './subscriber.ts'
 
@@ -23,7 +23,7 @@ export interface HttpOptions extends ServerOptions {
 export type MountedOptions = HttpSubscriberOptions & { readonly mount?: Mount }
 
 /** HTTP as a driver, with the address that its server got. */
-export interface HttpTransport extends Transport<HttpPublisherOptions, MountedOptions> {
+export interface HttpTransport extends Transport<BatchedOptions, MountedOptions> {
   /** Where the server listens, the real port where 0 was asked for; null while no subscriber is open. */
   address(): ListenAddress | null
 }
@@ -54,7 +54,10 @@ export function httpTransport(options: HttpOptions = {}): HttpTransport {
       sent: () => ({}),
       confirmed: (result) => {
         const statusCode = statusCodeOf(result)
-        return statusCode === undefined ? {} : { 'http.response.status_code': statusCode }
+        return {
+          ...(statusCode === undefined ? {} : { 'http.response.status_code': statusCode }),
+          ...(result.resends === undefined ? {} : { 'http.request.resend_count': result.resends }),
+        }
       },
       delivered: (delivery) => {
         const userAgent = headerText(delivery.message.headers, 'user-agent')

@@ -72,7 +72,7 @@ test('a malformed event is answered with the attribute at fault', async () => {
 test('what a handler throws is what its sender gets', async () => {
   let thrown: Error = new Error()
   await using received = await service(() => Promise.reject(thrown))
-  const publisher = received.broker.publisher({ url: received.url })
+  const publisher = received.broker.publisher({ url: received.url, retry: false })
   const failure = async (error: Error) => {
     thrown = error
     const published = publisher.publish({ type: 't', source: '/s' })

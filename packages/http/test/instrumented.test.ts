@@ -103,14 +103,21 @@ test('the send span has the facts of the request and of its answer', async () =>
   })
 })
 
-test('a request that fails makes no span more either, and its status is on the send span', async () => {
+test('requests that are sent again are one span, and one context', async () => {
+  received.length = 0
   await using broker = http()
-  const publisher = broker.publisher({ url: `${url}/busy` })
+  const publisher = broker.publisher({ url: `${url}/busy`, retry: { attempts: 3, minMs: 1 } })
   await withSpans(async (spans) => {
     await assert.rejects(publisher.publish({ type: 't', source: '/s' }))
     const [send] = spans.finished()
     assert.equal(spans.finished().length, 1)
     assert.equal(send?.attributes['http.response.status_code'], 503)
+    assert.equal(send?.attributes['http.request.resend_count'], 2)
     assert.equal(send?.attributes['error.type'], 'TL_HTTP_UNAVAILABLE')
+    const { traceId, spanId } = send.spanContext()
+    assert.deepEqual(
+      received.map(({ traceparent }) => traceparent),
+      Array(3).fill(`00-${traceId}-${spanId}-01`),
+    )
   })
 })

@@ -7,7 +7,7 @@ import { eventually, tcpProxy } from '@throughline/testkit'
 import { errorOf, httpServer, message, rawServer } from './support.ts'
 
 function publisherOf(options: HttpPublisherOptions) {
-  const publisher = httpTransport().publisher(options)
+  const publisher = httpTransport().publisher({ retry: false, ...options })
   return {
     ...publisher,
     one: async (...args: Parameters<typeof message>) => (await publisher.publish([message(...args)]))[0],

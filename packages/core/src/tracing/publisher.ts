@@ -2,14 +2,14 @@ import { type Context, context as contexts, type Span, trace } from '@openteleme
 import type { ContentMode } from '../binding.ts'
 import type { Publisher, PublishResult, Transport } from '../contract.ts'
 import { errorMessage, UnavailableError } from '../errors.ts'
-import type { Message } from '../message.ts'
+import type { Header, Message } from '../message.ts'
 import type { CaptureOptions } from './capture.ts'
 import { unixMs } from './clock.ts'
 import { recordFailures } from './failure.ts'
 import { LINK_LIMIT, partsOf } from './links.ts'
 import { sendMeter } from './metrics.ts'
 import { outgoing } from './outgoing.ts'
-import type { Propagate } from './propagation.ts'
+import { injectContext, type Propagate } from './propagation.ts'
 import { sendSpans } from './send.ts'
 
 /** What a publisher's spans and messages carry. */
@@ -51,15 +51,18 @@ export function tracePublisher(
   transport: Transport<never, never>,
   telemetry: PublishTelemetry,
 ): Publisher {
-  const { template, createSpans = true } = telemetry
+  const { template, createSpans = true, propagate = 'all' } = telemetry
   const spans = sendSpans(transport, publisher, telemetry)
   const meter = sendMeter(transport, publisher, template)
   const prepare = outgoing(transport, telemetry)
 
   /** A driver that breaks its contract and rejects must leave no span open: each message is its own failure. */
-  async function answers(messages: readonly Message[]): Promise<readonly PublishResult[]> {
+  async function answers(
+    messages: readonly Message[],
+    hop?: readonly Header[],
+  ): Promise<readonly PublishResult[]> {
     try {
-      return await publisher.publish(messages)
+      return await publisher.publish(messages, hop)
     } catch (cause) {
       const error = new UnavailableError(`the driver failed: ${errorMessage(cause)}`, { cause })
       return messages.map(() => ({ ok: false, error }))
@@ -116,7 +119,12 @@ export function tracePublisher(
       }
       return spans.batch({ links, ...place }, active, startMs)
     })
-    const results = await answers(prepared)
+    const [send] = sends
+    const hop =
+      send === undefined || sends.length > 1
+        ? undefined
+        : injectContext(trace.setSpan(active, send), [], propagate)
+    const results = await answers(prepared, hop)
     const endMs = unixMs()
     const errors = results.map((result) => (result.ok ? undefined : result.error))
     for (const [index, { message, context }] of created.entries()) {

@@ -1,0 +1,77 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { backoffMs, type Message, type PublishResult, UnavailableError } from '@throughline/core'
+
+export interface RetryOptions {
+  /** Requests of one message at most, the first included; default 5. */
+  readonly attempts?: number
+  /** First pause, milliseconds; default 200. It doubles, and half of it is random. */
+  readonly minMs?: number
+  /** Longest pause, milliseconds; default 5000. A longer `Retry-After` is waited for all the same. */
+  readonly maxMs?: number
+}
+
+/** What one request said of one message, and whether the same may be sent again. */
+export interface Tried {
+  readonly result: PublishResult
+  /** `at once`: a kept connection turned out closed. `later`: the server asks for it, or was never reached. */
+  readonly again: 'at once' | 'later' | 'never'
+}
+
+export interface Retrying {
+  readonly retry: RetryOptions | false
+  /** For all requests of a message and the pauses between them. */
+  readonly timeoutMs: number
+  /** Ends a pause; the message then has the answer that it got last. */
+  readonly stopped: AbortSignal
+}
+
+/**
+ * Sends messages that share a request, and those of them again that may be, until all are confirmed or refused for good,
+ * attempts are spent, or the time is up. `send` is given what is left, and the signal that ends its request.
+ */
+export async function sendWithRetry(
+  messages: readonly Message[],
+  send: (messages: readonly Message[], signal: AbortSignal) => Promise<readonly Tried[]>,
+  { retry, timeoutMs, stopped }: Retrying,
+): Promise<readonly PublishResult[]> {
+  const { attempts = 5, minMs = 200, maxMs = 5000 } = retry === false ? { attempts: 1 } : retry
+  const limit = new AbortController()
+  const timer = setTimeout(() => limit.abort(), timeoutMs)
+  const deadline = performance.now() + timeoutMs
+  const results: PublishResult[] = []
+  /** Indices of those that are not answered for good. */
+  let left = [...messages.keys()]
+  let failures = 0
+  let repeated = false
+  try {
+    for (let resends = 0; ; resends++) {
+      const tried = await send(
+        left.length === messages.length ? messages : messages.filter((_, index) => left.includes(index)),
+        limit.signal,
+      )
+      for (const [place, { result }] of tried.entries()) {
+        const index = left[place]
+        if (index !== undefined) results[index] = resends === 0 ? result : { ...result, resends }
+      }
+      if (!repeated && tried.some(({ again }) => again === 'at once')) {
+        repeated = true
+        continue
+      }
+      const later = tried.filter(({ again }) => again === 'later')
+      if (later.length === 0 || ++failures >= attempts) break
+      const waitMs = Math.max(backoffMs(failures, { minMs, maxMs }), ...later.map(retryAfterOf))
+      // Whoever asked for longer than there is time is told to its caller, who may have more.
+      if (performance.now() + waitMs >= deadline) break
+      await delay(waitMs, undefined, { signal: stopped }).catch(() => undefined)
+      if (stopped.aborted) break
+      left = left.filter((_, place) => tried[place]?.again === 'later')
+    }
+  } finally {
+    clearTimeout(timer)
+  }
+  return results
+}
+
+function retryAfterOf({ result }: Tried): number {
+  return !result.ok && result.error instanceof UnavailableError ? (result.error.retryAfterMs ?? 0) : 0
+}

@@ -75,7 +75,7 @@ export function splitJsonBatch(body: Uint8Array): readonly Uint8Array[] {
   return members
 }
 
-const [QUOTE, COMMA, BACKSLASH, ARRAY, ARRAY_END, OBJECT, OBJECT_END] = Buffer.from('",[]{}')
+const [QUOTE, COMMA, BACKSLASH, ARRAY, ARRAY_END, OBJECT, OBJECT_END] = Buffer.from('",\\[]{}')
 
 function closingQuote(body: Uint8Array, opening: number): number {
   let i = opening + 1

@@ -1,18 +1,53 @@
 import { TooLargeError } from '@throughline/core'
+import { accessCheck } from './access.ts'
 import { type Answer, problem, rejection } from './answer.ts'
 import type { Incoming } from './incoming.ts'
+import { type WebhookOptions, webhook } from './webhook.ts'
 
-/** What can be said of a request before its body is read; null when it may come in. */
-export type Admission = (incoming: Incoming) => Answer | null
+export interface AdmissionOptions {
+  /** Default `['POST']`. */
+  readonly methods?: readonly string[]
+  /** Greatest body, bytes; default 1 MiB. */
+  readonly maxBodyBytes?: number
+  /**
+   * A token that requests have to bring (CloudEvents Webhooks 1.0 §3): in `Authorization: Bearer …`, or as `access_token`
+   * in the query. Several while one takes the other's place. Others are answered 401. Default: everybody may send.
+   */
+  readonly accessToken?: string | readonly string[]
+  /** Answers the validation requests of webhook senders (§4), and limits their rate. Default: OPTIONS is answered 405. */
+  readonly webhook?: WebhookOptions
+}
 
-/** Throws nothing: a method, a length or an encoding that cannot be taken is an answer. */
-export function admission(path: string, methods: readonly string[], maxBodyBytes: number): Admission {
+export interface Admission {
+  /** An answer that can be given before the body is read; null when the request may come in. */
+  readonly refusal: (incoming: Incoming) => Answer | null
+  /** To be asked last, because it counts: null, or 429. */
+  readonly rate: () => Answer | null
+  readonly maxBodyBytes: number
+  /** Whether requests bring a token of ours. */
+  readonly isPrivate: boolean
+}
+
+const DEFAULT_MAX_BODY_BYTES = 1024 * 1024
+
+/** Throws PermanentError when an option is not valid. */
+export function createAdmission(path: string, options: AdmissionOptions): Admission {
+  const { maxBodyBytes = DEFAULT_MAX_BODY_BYTES, accessToken } = options
+  const methods = (options.methods ?? ['POST']).map((method) => method.toUpperCase())
   const allow = methods.join(', ')
-  return (incoming) => {
+  const checkAccess = accessToken === undefined ? undefined : accessCheck(accessToken)
+  const hook = options.webhook === undefined ? undefined : webhook(options.webhook, methods)
+
+  function refusal(incoming: Incoming): Answer | null {
+    if (hook !== undefined && incoming.method === 'OPTIONS') return hook.handshake(incoming)
     if (!methods.includes(incoming.method)) {
       const detail = `${path} takes ${allow}, not ${incoming.method.slice(0, 32)}`
       return problem(405, 'TL_METHOD_UNKNOWN', detail, { headers: { allow } })
     }
+    return checkAccess?.(incoming) ?? bodyRefusal(incoming)
+  }
+
+  function bodyRefusal(incoming: Incoming): Answer | null {
     const length = Number(incoming.header('content-length') ?? 0)
     if (length > maxBodyBytes) return rejection(new TooLargeError(maxBodyBytes, length))
     const encoding = incoming.header('content-encoding') ?? 'identity'
@@ -22,4 +57,6 @@ export function admission(path: string, methods: readonly string[], maxBodyBytes
       headers: { 'accept-encoding': 'identity' },
     })
   }
+
+  return { refusal, rate: () => hook?.admit() ?? null, maxBodyBytes, isPrivate: checkAccess !== undefined }
 }

@@ -6,6 +6,7 @@ import {
   TooLargeError,
   UnsupportedContentTypeError,
 } from '@throughline/core'
+import { TooManyEventsError } from './errors.ts'
 
 /** A problem of RFC 9457, as every answer that is not a success carries it. */
 export interface Problem {
@@ -16,6 +17,18 @@ export interface Problem {
   /** Stable, for programs: `TL_EVENT_INVALID`. */
   readonly code: string
   /** The CloudEvents attribute at fault. */
+  readonly attribute?: string
+  /** Of a batch: its events that did not succeed. All others did. */
+  readonly failures?: readonly EventFailure[]
+}
+
+/** One event of a batch: what it would have been answered by itself. */
+export interface EventFailure {
+  /** Its place in the batch, from 0. */
+  readonly index: number
+  readonly status: number
+  readonly code: string
+  readonly detail: string
   readonly attribute?: string
 }
 
@@ -51,16 +64,41 @@ export const CLOSING = unavailable(
   RETRY_MS,
 )
 
+export const NO_CONTENT: Answer = { status: 204, headers: {}, problem: null }
+
 /** What a settlement answers its sender. */
 export function settlementAnswer(outcome: Settlement): Answer {
   switch (outcome.outcome) {
     case 'accept':
-      return { status: 204, headers: {}, problem: null }
+      return NO_CONTENT
     case 'release':
       return unavailable('TL_RELEASED', 'the event was not processed; send it again', outcome.delayMs)
     case 'reject':
       return outcome.deadLettered ? deadLettered(outcome.reason) : rejection(outcome.reason)
   }
+}
+
+/**
+ * One answer for all events of a batch. Success is for all of them: a sender that knows no more than the status must not
+ * take a part for the whole. One that is to come again makes it 503, and the whole batch comes again; else it is the
+ * failures' status, or 422 where they differ. `failures` says which, for senders that read it.
+ */
+export function batchAnswer(answers: readonly Answer[]): Answer {
+  const failures = answers.flatMap(({ status, problem }, index): EventFailure[] => {
+    if (problem === null || status < 300) return []
+    const { code, detail, attribute } = problem
+    return [{ index, status, code, detail, ...(attribute === undefined ? {} : { attribute }) }]
+  })
+  const [first] = failures
+  if (first === undefined) return answers.find(({ status }) => status === 202) ?? NO_CONTENT
+  const again = answers.filter(({ status }) => status === 503)
+  const alike = failures.every(({ status }) => status === first.status)
+  const status = again.length > 0 ? 503 : alike ? first.status : 422
+  const detail = `${failures.length} of ${answers.length} events failed: ${first.detail}`
+  const waits = again.map(({ headers }) => Number(headers['retry-after'] ?? 0))
+  const headers = again.length === 0 ? {} : { 'retry-after': String(Math.max(...waits)) }
+  const whole = problem(status, failures.length === 1 ? first.code : 'TL_BATCH', detail, { headers })
+  return { ...whole, problem: whole.problem && { ...whole.problem, failures } }
 }
 
 /** The answer to a message that was refused for good. Only errors meant for senders are shown: others may tell secrets. */
@@ -69,7 +107,8 @@ export function rejection(reason: Error): Answer {
     return problem(400, reason.code, reason.message, { attribute: reason.attribute })
   }
   if (reason instanceof UnsupportedContentTypeError) return problem(415, reason.code, reason.message)
-  if (reason instanceof TooLargeError) return problem(413, reason.code, reason.message)
+  if (reason instanceof TooLargeError || reason instanceof TooManyEventsError)
+    return problem(413, reason.code, reason.message)
   return problem(422, codeOf(reason), detailOf(reason))
 }
 

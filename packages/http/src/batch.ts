@@ -2,6 +2,7 @@ import {
   decodeText,
   type Header,
   headerText,
+  InvalidEventError,
   JSON_BATCH,
   JSON_BATCH_UTF8,
   joinJsonBatch,
@@ -77,13 +78,12 @@ function endOf(context: readonly HopMember[]): string {
 }
 
 /**
- * The messages of a request: a structured one for each event of a batch, else the message itself. An event's own hop
- * context takes the place of the request's. Throws InvalidEventError when the body is no JSON array, and
- * TooManyEventsError.
+ * A structured message for each event of a batch, none for an empty one; null for a message that is no JSON batch. An
+ * event's own hop context takes the place of the request's. Throws TooManyEventsError.
  */
-export function messagesOf(message: Message, maxEvents: number): readonly Message[] {
-  if (message.contentType === undefined || mediaTypeOf(message.contentType) !== JSON_BATCH) return [message]
-  const events = splitJsonBatch(message.body ?? new Uint8Array())
+export function batchMessages(message: Message, maxEvents: number): readonly Message[] | null {
+  const events = membersOf(message)
+  if (events === null) return null
   if (events.length > maxEvents) throw new TooManyEventsError(events.length, maxEvents)
   const shared = message.headers.filter(([name]) => !isHopHeader(name))
   return events.map((event) => {
@@ -94,6 +94,16 @@ export function messagesOf(message: Message, maxEvents: number): readonly Messag
       headers: context.length === 0 ? message.headers : [...shared, ...context],
     }
   })
+}
+
+function membersOf({ contentType, body }: Message): readonly Uint8Array[] | null {
+  if (contentType === undefined || mediaTypeOf(contentType) !== JSON_BATCH) return null
+  try {
+    return splitJsonBatch(body ?? new Uint8Array())
+  } catch (error) {
+    if (error instanceof InvalidEventError) return null
+    throw error
+  }
 }
 
 function isHopHeader(name: string): boolean {

@@ -2,7 +2,9 @@ import {
   type Binding,
   createBinding,
   InvalidEventError,
+  JSON_BATCH,
   mediaTypeOf,
+  splitJsonBatch,
   UnsupportedContentTypeError,
 } from '@throughline/core'
 
@@ -24,8 +26,8 @@ const rules: Binding = createBinding({
 
 /**
  * CloudEvents HTTP binding 1.0.2: `ce-` headers, percent-encoded, or a structured JSON body. The order key is the
- * event's `partitionkey`, else its `subject`. Batched mode is refused in words: a request is one event, because it has
- * one answer.
+ * event's `partitionkey`, else its `subject`. A batch is many messages before it comes here; one that was not taken apart
+ * is refused in words.
  */
 export const httpBinding: Binding = {
   encode(event, { mode, key = orderKeyOf(event.partitionkey, event.subject) }) {
@@ -33,10 +35,13 @@ export const httpBinding: Binding = {
   },
   decode(message) {
     // Before structured mode, whose media type is a prefix of it (§3).
-    if (message.contentType !== undefined && mediaTypeOf(message.contentType).startsWith(BATCH_PREFIX)) {
+    const { contentType, body } = message
+    if (contentType !== undefined && mediaTypeOf(contentType).startsWith(BATCH_PREFIX)) {
+      // What is wrong with the batch says more than that it is one.
+      if (mediaTypeOf(contentType) === JSON_BATCH) splitJsonBatch(body ?? new Uint8Array())
       throw new UnsupportedContentTypeError(
-        message.contentType,
-        'one event a request as application/cloudevents+json or in ce- headers: batched mode is not supported',
+        contentType,
+        'one event a message; of batches those in JSON are taken apart where they arrive',
       )
     }
     return rules.decode(message)

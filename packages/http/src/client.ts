@@ -5,6 +5,7 @@ import { errorMessage } from '@throughline/core'
 import type { RequestHeaders } from './headers.ts'
 
 export interface ClientOptions {
+  /** Default `POST`. */
   readonly method?: 'POST' | 'PUT' | 'PATCH'
   /** Connections, and so requests at one time; default 64. Requests beyond wait for a free one. */
   readonly maxConnections?: number

@@ -13,17 +13,20 @@ import type { HttpPublisherOptions } from './publisher.ts'
 import type { HttpSubscriberOptions } from './subscriber.ts'
 import { type HttpOptions, type HttpTransport, httpTransport } from './transport.ts'
 
+export type { AdmissionOptions } from './admission.ts'
 export { decodeHeaderValue, encodeHeaderValue, httpBinding } from './binding.ts'
 export type { ClientOptions } from './client.ts'
 export { HttpRefusedError, HttpUnavailableError } from './errors.ts'
+export type { HttpDelivery } from './exchange.ts'
 export type { HttpHandler, RequestHandler } from './handler.ts'
 export { isHeaderName } from './headers.ts'
 export type { ListenAddress } from './listen.ts'
 export type { HttpPublisherOptions } from './publisher.ts'
 export type { RetryOptions } from './retry.ts'
 export type { ServerOptions } from './server.ts'
-export type { HttpDelivery, HttpSubscriberOptions } from './subscriber.ts'
+export type { HttpSubscriberOptions } from './subscriber.ts'
 export { type HttpOptions, type HttpTransport, httpTransport } from './transport.ts'
+export type { WebhookOptions } from './webhook.ts'
 
 /** What `publisher` takes: `mode` may be `batched` too. */
 export type HttpPublish = HttpPublisherOptions &

@@ -1,4 +1,4 @@
-import { type Context, context, trace } from '@opentelemetry/api'
+import { context } from '@opentelemetry/api'
 import {
   type Delivery,
   errorMessage,
@@ -8,10 +8,12 @@ import {
   TooLargeError,
   UnavailableError,
 } from '@throughline/core'
-import { admission } from './admission.ts'
+import { type AdmissionOptions, createAdmission } from './admission.ts'
 import {
   type Answer,
+  batchAnswer,
   CLOSING,
+  NO_CONTENT,
   problem,
   RETRY_MS,
   rejection,
@@ -19,55 +21,43 @@ import {
   unavailable,
 } from './answer.ts'
 import { BodyUsedError } from './body.ts'
+import { deliveriesOf, type Exchange, type HttpDelivery, newExchange } from './exchange.ts'
 import type { Incoming, Mount } from './incoming.ts'
 
 /** What one path receives, and its bounds. */
-export interface HttpSubscriberOptions {
-  /** The path that is received at, exactly: `/events`. The query of a request is not looked at. */
+export interface HttpSubscriberOptions extends AdmissionOptions {
+  /** The path that is received at, exactly: `/events`. The query of a request is not looked at, but for `access_token`. */
   readonly path: string
-  /** Default `['POST']`. */
-  readonly methods?: readonly string[]
-  /** Greatest body, bytes; default 1 MiB. */
-  readonly maxBodyBytes?: number
   /** Requests at one time that have no answer yet; more get 503. Default 256. */
   readonly window?: number
+  /** Events in one batch at most; a larger one is answered 413. Default 1000. */
+  readonly maxBatchEvents?: number
   /** Until a request's body has arrived, milliseconds; default 30 000. */
   readonly bodyTimeoutMs?: number
   /** After this many milliseconds a request that is not settled is answered 503; default 25 000, less than clients wait. */
   readonly answerTimeoutMs?: number
 }
 
-/** What an HTTP delivery has beside the contract: facts of its request. */
-export interface HttpDelivery extends Delivery {
-  readonly http: { readonly method: string; readonly clientAddress: string | undefined }
-}
-
-/** One request that has no answer yet. */
-interface Exchange {
-  readonly incoming: Incoming
-  /** Aborted when the caller has gone, or will hear nothing more of this delivery. */
-  readonly gone: AbortController
-  timer: NodeJS.Timeout | undefined
-  delivery: HttpDelivery | undefined
-}
-
-const DEFAULT_MAX_BODY_BYTES = 1024 * 1024
 const DEFAULT_WINDOW = 256
+const DEFAULT_MAX_BATCH_EVENTS = 1000
 const DEFAULT_BODY_TIMEOUT_MS = 30_000
 const DEFAULT_ANSWER_TIMEOUT_MS = 25_000
 
 const GONE = unavailable('TL_CALLER_GONE', 'the caller went away', RETRY_MS)
 
 /**
- * Each request to the path is one delivery, and its settlement is the answer. Requests beyond the window, and all while
- * nobody reads after reading has ended, are answered 503 at once. Throws PermanentError when an option is not valid.
+ * Each request to the path is one delivery, or one for each event of a batch, and their settlement is the answer. A raw
+ * subscription gets a batch as the one message it is. Requests beyond the window, and all while nobody reads after
+ * reading has ended, are answered 503 at once. Throws PermanentError when an option is not valid.
  */
-export function httpSubscriber(options: HttpSubscriberOptions, mount: Mount): Subscriber {
+export function httpSubscriber(
+  options: HttpSubscriberOptions & { readonly raw?: boolean },
+  mount: Mount,
+): Subscriber {
   const {
     path,
-    methods = ['POST'],
-    maxBodyBytes = DEFAULT_MAX_BODY_BYTES,
     window = DEFAULT_WINDOW,
+    maxBatchEvents = DEFAULT_MAX_BATCH_EVENTS,
     bodyTimeoutMs = DEFAULT_BODY_TIMEOUT_MS,
     answerTimeoutMs = DEFAULT_ANSWER_TIMEOUT_MS,
   } = options
@@ -76,6 +66,8 @@ export function httpSubscriber(options: HttpSubscriberOptions, mount: Mount): Su
       code: 'TL_PATH_INVALID',
     })
   }
+  const { refusal, rate, maxBodyBytes, isPrivate } = createAdmission(path, options)
+  const reading = { path, maxBatchEvents: options.raw ? null : maxBatchEvents, isPrivate }
   const exchanges = new Set<Exchange>()
   const unsettled = new Map<Delivery, Exchange>()
   let waiting: HttpDelivery[] = []
@@ -84,11 +76,6 @@ export function httpSubscriber(options: HttpSubscriberOptions, mount: Mount): Su
   let draining = false
   let closed = false
 
-  const admit = admission(
-    path,
-    methods.map((method) => method.toUpperCase()),
-    maxBodyBytes,
-  )
   const endpoint = { path, handle }
 
   function notify(): void {
@@ -97,10 +84,10 @@ export function httpSubscriber(options: HttpSubscriberOptions, mount: Mount): Su
   }
 
   function handle(incoming: Incoming): void {
-    const refusal = draining || closed ? CLOSING : (admit(incoming) ?? busy())
-    if (refusal === CLOSING) incoming.answer(CLOSING, true)
-    else if (refusal !== null) incoming.refuse(refusal)
-    else void receive(incoming)
+    const refused = draining || closed ? CLOSING : (refusal(incoming) ?? busy() ?? rate())
+    if (refused === CLOSING) incoming.answer(CLOSING, true)
+    else if (refused !== null) incoming.refuse(refused)
+    else void receive(newExchange(incoming, context.active()))
   }
 
   function busy(): Answer | null {
@@ -109,30 +96,35 @@ export function httpSubscriber(options: HttpSubscriberOptions, mount: Mount): Su
     return unavailable('TL_BUSY', detail, RETRY_MS)
   }
 
-  async function receive(incoming: Incoming): Promise<void> {
-    const gone = new AbortController()
-    const arrival = context.active()
-    const exchange: Exchange = { incoming, gone, timer: undefined, delivery: undefined }
+  async function receive(exchange: Exchange): Promise<void> {
+    const { incoming } = exchange
     exchanges.add(exchange)
     exchange.timer = setTimeout(() => late(exchange), bodyTimeoutMs)
-    incoming.onEnd(() => {
-      // Every request ends: an error is made, with its stack, only where it is one.
-      if (exchanges.has(exchange)) end(exchange, new UnavailableError('the caller went away'), GONE)
-    })
+    incoming.onEnd(() => end(exchange, 'the caller went away'))
     try {
       const body = await incoming.body(maxBodyBytes)
-      if (!exchanges.has(exchange)) return
-      clearTimeout(exchange.timer)
-      exchange.timer = setTimeout(() => expire(exchange), answerTimeoutMs)
-      exchange.delivery = deliveryOf(incoming, path, body, gone.signal, arrival)
-      unsettled.set(exchange.delivery, exchange)
-      waiting.push(exchange.delivery)
-      notify()
+      if (exchanges.has(exchange)) deliver(exchange, body)
     } catch (error) {
-      if (error instanceof TooLargeError) answer(exchange, rejection(error), true)
-      else if (error instanceof BodyUsedError) answer(exchange, problem(500, error.code, error.message), true)
-      else end(exchange, new UnavailableError(errorMessage(error)), GONE)
+      if (error instanceof BodyUsedError) answer(exchange, problem(500, error.code, error.message), true)
+      else if (error instanceof TooLargeError) answer(exchange, rejection(error), true)
+      else if (error instanceof PermanentError) answer(exchange, rejection(error), draining)
+      else end(exchange, errorMessage(error))
     }
+  }
+
+  function deliver(exchange: Exchange, body: Uint8Array): void {
+    clearTimeout(exchange.timer)
+    exchange.deliveries = deliveriesOf(exchange, body, reading)
+    if (exchange.deliveries.length === 0) {
+      answer(exchange, NO_CONTENT, draining)
+      return
+    }
+    exchange.timer = setTimeout(() => expire(exchange), answerTimeoutMs)
+    for (const delivery of exchange.deliveries) {
+      unsettled.set(delivery, exchange)
+      waiting.push(delivery)
+    }
+    notify()
   }
 
   function late(exchange: Exchange): void {
@@ -146,25 +138,26 @@ export function httpSubscriber(options: HttpSubscriberOptions, mount: Mount): Su
     exchange.gone.abort(new UnavailableError(detail))
   }
 
+  /** Answers a request; `what` holds for those of its deliveries that are not settled. */
   function answer(exchange: Exchange, what: Answer, close: boolean): void {
-    forget(exchange)
-    exchange.incoming.answer(what, close)
+    const { incoming, isBatch, deliveries, answers } = exchange
+    exchanges.delete(exchange)
+    clearTimeout(exchange.timer)
+    for (const delivery of deliveries) unsettled.delete(delivery)
+    const [first] = deliveries
+    if (first !== undefined && waiting.includes(first)) {
+      waiting = waiting.filter((delivery) => !deliveries.includes(delivery))
+    }
+    const own = isBatch ? batchAnswer(deliveries.map((delivery) => answers.get(delivery) ?? what)) : what
+    incoming.answer(isPrivate ? privately(own) : own, close)
   }
 
   /** Nobody hears the answer any more; after one there is nothing left to end. */
-  function end(exchange: Exchange, reason: Error, what: Answer): void {
+  function end(exchange: Exchange, reason: string): void {
     if (!exchanges.has(exchange)) return
-    answer(exchange, what, true)
-    exchange.gone.abort(reason)
-  }
-
-  function forget(exchange: Exchange): void {
-    exchanges.delete(exchange)
-    clearTimeout(exchange.timer)
-    const { delivery } = exchange
-    if (delivery === undefined) return
-    unsettled.delete(delivery)
-    if (waiting.includes(delivery)) waiting = waiting.filter((other) => other !== delivery)
+    answer(exchange, GONE, true)
+    // Made here: every request ends, and an error's stack is dear.
+    exchange.gone.abort(new UnavailableError(reason))
   }
 
   /** Answers 503 to those requests that nobody will handle any more. */
@@ -190,7 +183,10 @@ export function httpSubscriber(options: HttpSubscriberOptions, mount: Mount): Su
     draining = false
     const drain = () => {
       draining = true
-      giveBack([...exchanges].filter(({ delivery }) => delivery === undefined || waiting.includes(delivery)))
+      // The deliveries of one request are handed over together.
+      giveBack(
+        [...exchanges].filter(({ deliveries: [first] }) => first === undefined || waiting.includes(first)),
+      )
       notify()
     }
     signal?.addEventListener('abort', drain, { once: true })
@@ -209,7 +205,10 @@ export function httpSubscriber(options: HttpSubscriberOptions, mount: Mount): Su
     const what = settlementAnswer(outcome)
     for (const delivery of settled) {
       const exchange = unsettled.get(delivery)
-      if (exchange !== undefined) answer(exchange, what, draining)
+      if (exchange === undefined) continue
+      unsettled.delete(delivery)
+      exchange.answers.set(delivery, what)
+      if (exchange.answers.size === exchange.deliveries.length) answer(exchange, what, draining)
     }
   }
 
@@ -230,21 +229,8 @@ export function httpSubscriber(options: HttpSubscriberOptions, mount: Mount): Su
   }
 }
 
-function deliveryOf(
-  incoming: Incoming,
-  destination: string,
-  body: Uint8Array,
-  signal: AbortSignal,
-  arrival: Context,
-): HttpDelivery {
-  const contentType = incoming.header('content-type')
-  return {
-    message: { body, headers: incoming.headers(), ...(contentType === undefined ? {} : { contentType }) },
-    position: { destination },
-    attempt: 1,
-    signal,
-    // An instrumentation of the server has made its SERVER span by now.
-    ...(trace.getSpan(arrival) === undefined ? {} : { context: arrival }),
-    http: { method: incoming.method, clientAddress: incoming.clientAddress },
-  }
+/** Webhooks 1.0 §3.2: a success that a token in the address gave is for nobody else. */
+function privately(answer: Answer): Answer {
+  if (answer.status >= 300) return answer
+  return { ...answer, headers: { ...answer.headers, 'cache-control': 'private' } }
 }

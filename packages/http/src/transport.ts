@@ -7,11 +7,12 @@ import {
 } from '@throughline/core'
 import { httpBinding } from './binding.ts'
 import { HttpRefusedError, HttpUnavailableError } from './errors.ts'
+import type { HttpDelivery } from './exchange.ts'
 import type { Mount } from './incoming.ts'
 import { type ListenAddress, parseListen } from './listen.ts'
 import { type BatchedOptions, httpPublisher } from './publisher.ts'
 import { type ServerOptions, type SharedServer, sharedServer } from './server.ts'
-import { type HttpDelivery, type HttpSubscriberOptions, httpSubscriber } from './subscriber.ts'
+import { type HttpSubscriberOptions, httpSubscriber } from './subscriber.ts'
 
 /** Where to receive, and the server's bounds. */
 export interface HttpOptions extends ServerOptions {
@@ -20,7 +21,7 @@ export interface HttpOptions extends ServerOptions {
 }
 
 /** A handler brings the mount that its requests come through; others are received by the transport's own server. */
-export type MountedOptions = HttpSubscriberOptions & { readonly mount?: Mount }
+export type MountedOptions = HttpSubscriberOptions & { readonly mount?: Mount; readonly raw?: boolean }
 
 /** HTTP as a driver, with the address that its server got. */
 export interface HttpTransport extends Transport<BatchedOptions, MountedOptions> {

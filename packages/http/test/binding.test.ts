@@ -157,12 +157,15 @@ test('structured mode goes by the content type, in any case and with parameters'
 })
 
 test('a batch is refused in words, before it is taken for a structured event', () => {
-  const contentType = 'application/cloudevents-batch+json; charset=utf-8'
-  assert.throws(
-    () => httpBinding.decode({ body: bytes('[]'), headers: [], contentType }),
-    (error) =>
-      error instanceof UnsupportedContentTypeError && /batched mode is not supported/.test(error.message),
-  )
+  for (const contentType of [
+    'application/cloudevents-batch+json; charset=utf-8',
+    'Application/CloudEvents-Batch+avro',
+  ]) {
+    assert.throws(
+      () => httpBinding.decode({ body: bytes('[]'), headers: [], contentType }),
+      (error) => error instanceof UnsupportedContentTypeError && /one event a message/.test(error.message),
+    )
+  }
 })
 
 test('an invalid attribute is named', () => {

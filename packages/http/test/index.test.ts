@@ -51,7 +51,7 @@ test('a malformed event is answered with the attribute at fault', async () => {
       { attribute: 'data_base64' },
     ],
     [
-      { 'content-type': 'application/cloudevents-batch+json' },
+      { 'content-type': 'application/cloudevents-batch+avro' },
       '[]',
       415,
       { code: 'TL_CONTENT_TYPE_UNSUPPORTED' },

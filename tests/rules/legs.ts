@@ -84,7 +84,8 @@ const httpLeg: Leg = {
     return {
       names: [path],
       ...lineOf(broker, {
-        publisher: () => ({ url: url(), maxConnections: WINDOW }),
+        // A failure is answered, and what then is asked here.
+        publisher: () => ({ url: url(), maxConnections: WINDOW, retry: false }),
         subscriber: () => ({ path, window: WINDOW }),
       }),
     }

@@ -29,7 +29,7 @@ function connectHttp(name: string, { listen }: ConnectionConfig & { type: 'http'
     target(to, timeoutMs) {
       if (to.transport !== 'http') throw wrong(name, to)
       // The route tries again by itself, with a span for each try and its source paused; two rounds would multiply.
-      return { url: exampleOf(to.url), headers: to.headers, retry: false as const, ...limit(timeoutMs) }
+      return { url: exampleOf(to.url), headers: to.headers, retry: false, ...limit(timeoutMs) }
     },
     source(from) {
       if (from.transport !== 'http') throw wrong(name, from)

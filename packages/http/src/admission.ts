@@ -4,6 +4,7 @@ import { type Answer, problem, rejection } from './answer.ts'
 import type { Incoming } from './incoming.ts'
 import { type WebhookOptions, webhook } from './webhook.ts'
 
+/** Who may send what to a path, before anything is read of it. */
 export interface AdmissionOptions {
   /** Default `['POST']`. */
   readonly methods?: readonly string[]

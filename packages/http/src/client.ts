@@ -4,6 +4,7 @@ import type { Socket } from 'node:net'
 import { errorMessage } from '@throughline/core'
 import type { RequestHeaders } from './headers.ts'
 
+/** A publisher's connections. */
 export interface ClientOptions {
   /** Default `POST`. */
   readonly method?: 'POST' | 'PUT' | 'PATCH'

@@ -29,8 +29,8 @@ export interface HttpPublisherOptions extends ClientOptions {
    * between requests included, milliseconds; default 30 000.
    */
   readonly timeoutMs?: number
-  /** Sends again what was answered 408, 425, 429 or 5xx, and what found no connection; `false`: never. */
-  readonly retry?: RetryOptions | false
+  /** Sends again what was answered 408, 425, 429 or 5xx, and what found no connection; `false`: never. Default true. */
+  readonly retry?: RetryOptions | boolean
   /** Batched mode: events in one request at most; default 100. */
   readonly maxBatchMessages?: number
   /** Batched mode: bytes of one request's events at most; default 1 MiB. An event that is larger goes alone. */
@@ -59,7 +59,7 @@ const SUPPRESSED = ROOT_CONTEXT.setValue(
  * sent one after the other. Throws PermanentError when an option is not valid.
  */
 export function httpPublisher(options: BatchedOptions): Publisher {
-  const { method = 'POST', timeoutMs = DEFAULT_TIMEOUT_MS, retry = {}, batched = false, signal } = options
+  const { method = 'POST', timeoutMs = DEFAULT_TIMEOUT_MS, retry = true, batched = false, signal } = options
   const { maxBatchMessages = 100, maxBatchBytes = 1024 * 1024 } = options
   const target = parseTarget(options.url)
   const client = createClient(target.url.protocol === 'https:', options)

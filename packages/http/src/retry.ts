@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { backoffMs, type Message, type PublishResult, UnavailableError } from '@throughline/core'
 
+/** How often and how soon a message is sent again. */
 export interface RetryOptions {
   /** Requests of one message at most, the first included; default 5. */
   readonly attempts?: number
@@ -18,7 +19,7 @@ export interface Tried {
 }
 
 export interface Retrying {
-  readonly retry: RetryOptions | false
+  readonly retry: RetryOptions | boolean
   /** For all requests of a message and the pauses between them. */
   readonly timeoutMs: number
   /** Ends a pause; the message then has the answer that it got last. */
@@ -34,7 +35,8 @@ export async function sendWithRetry(
   send: (messages: readonly Message[], signal: AbortSignal) => Promise<readonly Tried[]>,
   { retry, timeoutMs, stopped }: Retrying,
 ): Promise<readonly PublishResult[]> {
-  const { attempts = 5, minMs = 200, maxMs = 5000 } = retry === false ? { attempts: 1 } : retry
+  const options = typeof retry === 'object' ? retry : {}
+  const { attempts = retry === false ? 1 : 5, minMs = 200, maxMs = 5000 } = options
   const limit = new AbortController()
   const timer = setTimeout(() => limit.abort(), timeoutMs)
   const deadline = performance.now() + timeoutMs

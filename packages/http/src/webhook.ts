@@ -2,6 +2,7 @@ import { PermanentError } from '@throughline/core'
 import { type Answer, problem } from './answer.ts'
 import type { Incoming } from './incoming.ts'
 
+/** The receiver's terms, by CloudEvents' Webhooks 1.0 §4. */
 export interface WebhookOptions {
   /** Senders that may deliver, as they name themselves (`events.example.com`), or `*` for every one. */
   readonly origins: '*' | readonly string[]

@@ -15,7 +15,14 @@ export function httpDestination(url: DestinationUrl, { user, password }: Credent
     text,
     takes: new Set(),
     outlet: ({ timeoutMs }) =>
-      made(() => createOutlet(httpTransport(), { url: target, timeoutMs, ...authorization(user, password) })),
+      made(() =>
+        createOutlet(httpTransport(), {
+          url: target,
+          timeoutMs,
+          retry: false,
+          ...authorization(user, password),
+        }),
+      ),
     source: () => listener(url),
   }
 }

@@ -33,8 +33,16 @@ function connectHttp(name: string, { listen }: ConnectionConfig & { type: 'http'
     },
     source(from) {
       if (from.transport !== 'http') throw wrong(name, from)
-      const { path, methods, maxBodyBytes, timeout } = from
-      return { path, methods, maxBodyBytes, answerTimeoutMs: timeout, window: CONCURRENCY }
+      const { path, methods, maxBodyBytes, timeout, accessToken, webhook } = from
+      return {
+        path,
+        methods,
+        maxBodyBytes,
+        answerTimeoutMs: timeout,
+        window: CONCURRENCY,
+        ...(accessToken === undefined ? {} : { accessToken }),
+        ...(webhook === undefined ? {} : { webhook }),
+      }
     },
   })
 }

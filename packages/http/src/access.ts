@@ -5,14 +5,15 @@ import type { Incoming } from './incoming.ts'
 
 /**
  * Whether a request brings one of the tokens, as Webhooks 1.0 §3 has it: `Authorization: Bearer …`, or `access_token` in
- * the query; null when it does. Compared by digest in constant time, and never shown. Throws PermanentError for an empty
- * token.
+ * the query; null when it does. Compared by digest in constant time, and never shown. Throws PermanentError where there
+ * is no token, or an empty one.
  */
 export function accessCheck(tokens: string | readonly string[]): (incoming: Incoming) => Answer | null {
-  const digests = [tokens].flat().map((token) => {
-    if (token === '') throw new PermanentError('accessToken: an empty one lets everybody in')
-    return digestOf(token)
-  })
+  const all = [tokens].flat()
+  const digests = all.map(digestOf)
+  if (all.length === 0 || all.includes('')) {
+    throw new PermanentError('accessToken must be a token, or several; none of them empty')
+  }
   return (incoming) => {
     const authorization = incoming.header('authorization')
     const inQuery = new URLSearchParams(incoming.query).getAll('access_token')

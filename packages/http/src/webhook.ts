@@ -31,7 +31,8 @@ export function webhook(
 ): Webhook {
   const isRate = requestsPerMinute === undefined || isRateLimit(requestsPerMinute)
   if (!isRate) throw new PermanentError(`requestsPerMinute must be a whole number from 1 to ${MAX_RATE}`)
-  const allowed = origins === '*' ? null : new Set(origins.map((origin) => origin.toLowerCase()))
+  const named = [origins].flat().map((origin) => origin.toLowerCase())
+  const allowed = named.includes('*') ? null : new Set(named)
   /** When the requests of the last minute came, of as many as may: a ring. */
   const times = new Float64Array(requestsPerMinute ?? 0).fill(-MINUTE_MS)
   let oldest = 0

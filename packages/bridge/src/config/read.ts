@@ -175,6 +175,9 @@ function secretsOf(
     secrets.push(...passwordIn(connection.url))
     if (connection.password !== undefined) secrets.push(connection.password)
   }
+  for (const { from } of routes) {
+    if (from.transport === 'http') secrets.push(...(from.accessToken ?? []))
+  }
   for (const end of routes.flatMap(({ to, deadLetter }) =>
     deadLetter === undefined ? [to] : [to, deadLetter],
   )) {

@@ -119,6 +119,22 @@ export const sourceSchemas = {
       .prefault('10s')
       .describe("How long a request waits for the destination's confirmation until it is answered 503"),
     maxBodyBytes: integer(1, 100_000_000).prefault(1_048_576).describe('Greatest body; more is answered 413'),
+    accessToken: listOf(text('an access token'), 'access tokens')
+      .exactOptional()
+      .describe(
+        'A token that requests have to bring as `Authorization: Bearer …`; others are answered 401. Several while one takes the place of another; best kept in the environment. Default: everybody may send',
+      ),
+    webhook: z
+      .strictObject({
+        origins: listOf(text('a sender such as events.example.com, or *'), 'senders').describe(
+          'Senders that are given permission, or `*`',
+        ),
+        requestsPerMinute: integer(1, 1_000_000)
+          .exactOptional()
+          .describe('Requests that are taken in any minute; more are answered 429. Default: no limit'),
+      })
+      .exactOptional()
+      .describe("Answers the validation requests of CloudEvents' webhooks. Default: they are answered 405"),
     raw,
   }),
   kafka: tagged('kafka', {

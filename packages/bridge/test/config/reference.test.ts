@@ -20,6 +20,7 @@ test('the reference has a section an object and says what every field is for', (
     '### connections.<name> (mqtt)',
     '### routes.<name>',
     '### routes.<name>.from (http)',
+    '### routes.<name>.from.webhook',
     '### routes.<name>.from (kafka)',
     '### routes.<name>.from (mqtt)',
     '### routes.<name>.to (http)',

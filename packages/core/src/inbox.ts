@@ -1,5 +1,6 @@
 /** What has arrived and has not been fetched, between one that pushes and one that waits. */
 export interface Inbox<Item> {
+  /** Adds one item. */
   push(item: Item): void
   /** Nothing comes any more. An error also drops what is there: it belongs to a connection that is gone. */
   end(error?: Error): void
@@ -7,6 +8,7 @@ export interface Inbox<Item> {
   take(signal?: AbortSignal): Promise<readonly Item[] | null>
 }
 
+/** An empty one. */
 export function createInbox<Item>(): Inbox<Item> {
   let items: Item[] = []
   let ended: { readonly error: Error | undefined } | null = null

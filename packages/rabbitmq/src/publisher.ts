@@ -16,6 +16,7 @@ import { type Endpoint, requireInteger, requireName } from './options.ts'
 import { contentHeaderOf } from './properties.ts'
 import { declareTopology, type Topology, validateTopology } from './topology.ts'
 
+/** Where messages go, and how. */
 export interface RabbitmqPublisherOptions {
   /** The exchange that messages go to. Default `''`, which takes the routing key for a queue's name. */
   readonly exchange?: string

@@ -18,6 +18,7 @@ import { type Endpoint, fail, requireInteger, requireName } from './options.ts'
 import { createOutstanding, type Outstanding } from './outstanding.ts'
 import { type Arguments, declareTopology, type Topology, validateTopology } from './topology.ts'
 
+/** What a queue or stream is read with. */
 export interface RabbitmqSubscriberOptions {
   /** The queue, quorum queue or stream to read. It has to exist, or to be among what is declared. */
   readonly queue: string

@@ -8,6 +8,7 @@ export interface Topology {
   readonly bindings?: readonly BindingDeclaration[]
 }
 
+/** An exchange that is to be there. */
 export interface ExchangeDeclaration {
   readonly name: string
   /** `direct`, `fanout`, `topic`, `headers`, or a plug-in's. Default `topic`. */
@@ -20,6 +21,7 @@ export interface ExchangeDeclaration {
   readonly arguments?: Arguments
 }
 
+/** A queue that is to be there. */
 export interface QueueDeclaration {
   readonly name: string
   /** `x-queue-type`. Default `classic`. */
@@ -44,6 +46,7 @@ export interface BindingDeclaration {
   readonly arguments?: Arguments
 }
 
+/** Arguments of a declaration, by the names that RabbitMQ knows. */
 export type Arguments = Readonly<Record<string, string | number | boolean>>
 
 /** Throws PermanentError for a declaration that cannot work. */

@@ -7,6 +7,7 @@ import { parseOptions, type RabbitmqOptions } from './options.ts'
 import { type RabbitmqPublisherOptions, rabbitmqPublisher } from './publisher.ts'
 import { type RabbitmqSubscriberOptions, rabbitmqSubscriber } from './subscriber.ts'
 
+/** RabbitMQ as a driver. */
 export type RabbitmqTransport = Transport<RabbitmqPublisherOptions, RabbitmqSubscriberOptions>
 
 /**

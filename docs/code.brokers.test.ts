@@ -13,11 +13,14 @@ const root = join(import.meta.dirname, '..')
 // The API reference has declarations alone.
 const files = ['README.md', ...globSync('docs/**/*.md', { cwd: root, exclude: ['docs/api'] })].sort()
 const blocks = files.flatMap((file) => codeBlocks(join(root, file)))
-const { KAFKA_BROKERS: brokers, MQTT_URL: mqttUrl } = process.env
+const { KAFKA_BROKERS: brokers, MQTT_URL: mqttUrl, AMQP_URL: amqpUrl } = process.env
 let folder = ''
 
 before(async () => {
-  assert.ok(brokers && mqttUrl, 'KAFKA_BROKERS and MQTT_URL name the brokers: npm test sets them')
+  assert.ok(
+    brokers && mqttUrl && amqpUrl,
+    'KAFKA_BROKERS, MQTT_URL and AMQP_URL name the brokers: npm test sets them',
+  )
   // Beside the docs and not under node_modules, where Node strips no types.
   folder = await mkdtemp(join(root, 'docs/.blocks-'))
   await createTopics({ brokers }, [
@@ -36,7 +39,7 @@ async function run(args: readonly string[]): Promise<{ code: number | null; outp
     ['--conditions=@throughline/source', '--disable-warning=ExperimentalWarning', ...args],
     {
       cwd: root,
-      env: { ...environment, AMQP_URL: 'amqp://127.0.0.1:5672' },
+      env: environment,
       stdio: ['ignore', 'pipe', 'pipe'],
     },
   )

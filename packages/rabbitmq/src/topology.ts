@@ -10,6 +10,7 @@ export interface Topology {
 
 /** An exchange that is to be there. */
 export interface ExchangeDeclaration {
+  /** At most 255 bytes. */
   readonly name: string
   /** `direct`, `fanout`, `topic`, `headers`, or a plug-in's. Default `topic`. */
   readonly type?: string
@@ -23,6 +24,7 @@ export interface ExchangeDeclaration {
 
 /** A queue that is to be there. */
 export interface QueueDeclaration {
+  /** At most 255 bytes. */
   readonly name: string
   /** `x-queue-type`. Default `classic`. */
   readonly type?: 'classic' | 'quorum' | 'stream'
@@ -38,11 +40,15 @@ export interface QueueDeclaration {
 
 /** Messages of an exchange go to a queue, or to another exchange. */
 export interface BindingDeclaration {
+  /** Where messages come from. */
   readonly exchange: string
+  /** The queue they go to; this or `toExchange`. */
   readonly queue?: string
+  /** The exchange they go to. */
   readonly toExchange?: string
   /** Of a topic exchange a pattern: `*` is one word, `#` any number of words. Default empty. */
   readonly routingKey?: string
+  /** What a `headers` exchange matches, and others of the broker's. */
   readonly arguments?: Arguments
 }
 

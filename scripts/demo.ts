@@ -3,14 +3,23 @@ import { constants } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { interrupted } from '@throughline/cli/signals'
-import { type Journey, renderJourneyText } from '@throughline/explorer'
+import { renderJourneyText } from '@throughline/explorer'
 import { setUp } from './bootstrap.mjs'
 import { areFree, freePorts } from './brokers/ports.ts'
 import { type Brokers, runFolder, startBrokers } from './brokers/set.ts'
 import { createTopics } from './brokers/topics.ts'
 import { createFleet, type Fleet } from './demo/fleet.ts'
-import { awaitJourney, demoJson, missingFrom } from './demo/journey.ts'
+import { awaitJourney, demoJson, type Expectation, missingFrom, readingJourney } from './demo/journey.ts'
 import { type DemoOptions, DemoUsageError, help, parseOptions } from './demo/options.ts'
+import {
+  BURST,
+  type OrderAddresses,
+  orderJourney,
+  orderTopics,
+  replayedJourney,
+  replayOrder,
+  startOrders,
+} from './demo/orders.ts'
 import { reach } from './demo/reach.ts'
 import { createReport, type Report } from './demo/report.ts'
 import { type Addresses, serviceSpecs, urlsOf } from './demo/services.ts'
@@ -58,9 +67,11 @@ interface Run {
 interface Started {
   readonly fleet: Fleet
   readonly addresses: Addresses
-  readonly counts: { posted: number; handled: number }
+  readonly counts: { posted: number; handled: number; ordered: number }
   /** The id of the first reading that was answered. */
   readonly firstId: Promise<string>
+  /** With examples/orders: where its services are, and the number of the first order once all of the burst are placed. */
+  readonly orders: { readonly addresses: OrderAddresses; readonly firstOrder: Promise<string> } | undefined
 }
 
 async function run({ options, told, startedAt, report }: Run): Promise<number> {
@@ -77,8 +88,9 @@ async function run({ options, told, startedAt, report }: Run): Promise<number> {
     await requireFree(options.port)
     startingBrokers = report.step(
       'brokers',
-      () => brokersOf(runFolder('demo')),
-      ({ kafka, mqtt }) => `Kafka ${kafka?.bootstrap}, Mosquitto ${mqtt?.url}`,
+      () => brokersOf(runFolder('demo'), options),
+      ({ kafka, mqtt, amqp }) =>
+        `Kafka ${kafka?.bootstrap}, Mosquitto ${mqtt?.url}${amqp ? `, RabbitMQ ${withoutUser(amqp.url)}` : ''}`,
     )
     const started = await start({ options, report, fleet, explorerDir, ports, startingBrokers })
     report.line(`  running after ${((performance.now() - startedAt) / 1000).toFixed(1)} s\n`)
@@ -114,13 +126,20 @@ async function requireFree(port: number | undefined): Promise<void> {
     throw new Error(`port ${port} is taken by another program: choose another one with --port`)
 }
 
-async function brokersOf(dir: string): Promise<Brokers> {
-  const { KAFKA_BROKERS, MQTT_URL } = process.env
+async function brokersOf(dir: string, { orders }: DemoOptions): Promise<Brokers> {
+  const { KAFKA_BROKERS, MQTT_URL, AMQP_URL } = process.env
   await Promise.all([
     KAFKA_BROKERS && reach('KAFKA_BROKERS', KAFKA_BROKERS),
     MQTT_URL && reach('MQTT_URL', MQTT_URL),
+    orders && AMQP_URL && reach('AMQP_URL', AMQP_URL),
   ])
-  return startBrokers({ kafka: true, mosquitto: true, dir, keepData: true })
+  return startBrokers({ kafka: true, mosquitto: true, rabbitmq: orders, dir, keepData: true })
+}
+
+/** A broker's address as it may be shown. */
+function withoutUser(url: string): string {
+  const { protocol, host } = new URL(url)
+  return `${protocol}//${host}`
 }
 
 interface Starting {
@@ -142,13 +161,14 @@ async function start(starting: Starting): Promise<Started> {
     webhookAdminPort = 0,
     forwarderAdminPort = 0,
     free = 0,
-  ] = await freePorts(6)
+    orderPort = 0,
+  ] = await freePorts(7)
   const explorerPort = options.port ?? ((await areFree([pagePort])) ? pagePort : free)
   ports.push(explorerPort, otlpPort, webhookPort, echoPort, webhookAdminPort, forwarderAdminPort)
-  const own = { explorerPort, otlpPort, webhookPort, echoPort, webhookAdminPort, forwarderAdminPort }
+  const ownPorts = { explorerPort, otlpPort, webhookPort, echoPort, webhookAdminPort, forwarderAdminPort }
   const settings = { explorerDir, rate: options.rate, silent: options['without-exporter'] }
 
-  const early = serviceSpecs({ ...settings, addresses: { ...own, kafkaBrokers: '', mqttUrl: '' } })
+  const early = serviceSpecs({ ...settings, addresses: { ...ownPorts, kafkaBrokers: '', mqttUrl: '' } })
   const explorer = report.step(
     'explorer',
     () => fleet.start(early.explorer),
@@ -157,14 +177,19 @@ async function start(starting: Starting): Promise<Started> {
   // It needs no broker either.
   const echo = fleet.start(early.echo)
   const [brokers] = await Promise.all([starting.startingBrokers, explorer, echo])
-  const addresses = { ...own, kafkaBrokers: brokers.kafka?.bootstrap ?? '', mqttUrl: brokers.mqtt?.url ?? '' }
+  const addresses = {
+    ...ownPorts,
+    kafkaBrokers: brokers.kafka?.bootstrap ?? '',
+    mqttUrl: brokers.mqtt?.url ?? '',
+  }
   const specs = serviceSpecs({ ...settings, addresses })
+  const wanted = options.orders ? [...topics, ...orderTopics] : topics
   await report.step(
     'topics',
-    () => createTopics(addresses.kafkaBrokers, topics),
-    () => topics.map(({ name }) => name).join(', '),
+    () => createTopics(addresses.kafkaBrokers, wanted),
+    () => wanted.map(({ name }) => name).join(', '),
   )
-  const counts = { posted: 0, handled: 0 }
+  const counts = { posted: 0, handled: 0, ordered: 0 }
   const first = Promise.withResolvers<string>()
   const posted = (id: string) => {
     counts.posted++
@@ -185,44 +210,102 @@ async function start(starting: Starting): Promise<Started> {
     () => Promise.all(publishers.map((spec) => fleet.start(spec))),
     () => `station (${options.rate} readings a second), legacy (one in ten, without any context)`,
   )
-  return { fleet, addresses, counts, firstId: first.promise }
+  const started = { fleet, addresses, counts, firstId: first.promise }
+  if (!options.orders) return { ...started, orders: undefined }
+  ports.push(orderPort)
+  const own = { otlpUrl: urlsOf(addresses).otlp, orderPort, amqpUrl: brokers.amqp?.url ?? '' }
+  const orderAddresses = {
+    ...own,
+    kafkaBrokers: addresses.kafkaBrokers,
+    ordersDb: join(runFolder('demo'), 'orders.db'),
+  }
+  const firstOrder = Promise.withResolvers<string>()
+  const numbers: string[] = []
+  const ordered = (orderId: string) => {
+    counts.ordered++
+    if (numbers.push(orderId) === BURST) firstOrder.resolve(numbers[0] ?? '')
+  }
+  await report.step(
+    'orders',
+    () => startOrders(fleet, orderAddresses, ordered),
+    () => `inventory, payment, notification, shipping, analytics, order; a customer with ${BURST} orders`,
+  )
+  return { ...started, orders: { addresses: orderAddresses, firstOrder: firstOrder.promise } }
 }
 
-/** Prints the first journey, and goes on where that was not all that was asked for. */
+/** Prints the journeys, and goes on where that was not all that was asked for. */
 async function follow(
   started: Started,
   options: DemoOptions,
   report: Report,
   over: AbortSignal,
 ): Promise<number> {
-  const { addresses, firstId } = started
+  const { addresses, counts, firstId, orders } = started
   const urls = urlsOf(addresses)
-  const waitMs = options.wait * 1000
+  const tell: Telling = { explorerUrl: urls.explorer, options, report, over }
   report.line(`page         ${urls.explorer}`)
   report.line(`post your own: ${curl(urls.webhook)}\n`)
-  const eventId = await Promise.race([firstId, pause(waitMs, null, { signal: over })])
-  if (eventId === null) {
-    report.line(`throughline: no reading was answered within ${options.wait} s`)
-    return 1
-  }
-  const journey = await awaitJourney(urls.explorer, eventId, waitMs, over)
-  const missing = missingFrom(journey)
-  show(journey, eventId, options, report)
-  if (missing.length > 0) report.line(`throughline: missing after ${options.wait} s: ${missing.join('; ')}`)
-  if (options.once) return missing.length === 0 ? 0 : 1
+  const eventId = await inTime(firstId, 'no reading was answered', tell)
+  let whole = eventId !== undefined && (await show(eventId, readingJourney, tell))
+  if (orders !== undefined) whole = (await followOrder(orders, tell)) && whole
+  if (options.once || eventId === undefined) return whole ? 0 : 1
   report.line()
   for (;;) {
     await pause(1000, undefined, { signal: over })
-    const { posted, handled } = started.counts
-    report.status(`${posted} posted · ${handled} handled · ${urls.explorer} · Ctrl-C ends`)
+    const placed = orders === undefined ? '' : ` · ${counts.ordered} ordered`
+    report.status(
+      `${counts.posted} posted · ${counts.handled} handled${placed} · ${urls.explorer} · Ctrl-C ends`,
+    )
   }
 }
 
-function show(journey: Journey | null, eventId: string, { json }: DemoOptions, report: Report): void {
-  const text =
-    journey === null ? `the explorer knows nothing of reading ${eventId}` : renderJourneyText(journey)
-  report.line(text)
-  if (json) process.stdout.write(`${JSON.stringify(demoJson(eventId, journey))}\n`)
+/** Prints an order's journey, replays it, and prints what became of it. Whether both are whole. */
+async function followOrder(orders: NonNullable<Started['orders']>, tell: Telling): Promise<boolean> {
+  const orderId = await inTime(orders.firstOrder, `not all ${BURST} orders were taken`, tell)
+  if (orderId === undefined) return false
+  const eventId = `order-${orderId}`
+  tell.report.line(`\nwhat happened to order ${orderId}?\n`)
+  const whole = await show(eventId, orderJourney, tell)
+  await replayOrder(orders.addresses, orderId)
+  tell.report.line(`\nand after it was replayed?\n`)
+  return (await show(eventId, replayedJourney, tell)) && whole
+}
+
+interface Telling {
+  readonly explorerUrl: string
+  readonly options: DemoOptions
+  readonly report: Report
+  readonly over: AbortSignal
+}
+
+/** Undefined, and said so, where it has not come within the time that was asked for. */
+async function inTime<T>(
+  coming: Promise<T>,
+  otherwise: string,
+  { options, report, over }: Telling,
+): Promise<T | undefined> {
+  const come = await Promise.race([
+    coming.then((value) => ({ value })),
+    pause(options.wait * 1000, null, { signal: over }),
+  ])
+  if (come === null) report.line(`throughline: ${otherwise} within ${options.wait} s`)
+  return come?.value
+}
+
+/** Prints an event's journey once it is whole, or its time is up. Whether it is whole. */
+async function show(
+  eventId: string,
+  expected: Expectation,
+  { explorerUrl, options, report, over }: Telling,
+): Promise<boolean> {
+  const journey = await awaitJourney(explorerUrl, eventId, expected, options.wait * 1000, over)
+  report.line(
+    journey === null ? `the explorer knows nothing of event ${eventId}` : renderJourneyText(journey),
+  )
+  if (options.json) process.stdout.write(`${JSON.stringify(demoJson(eventId, journey, expected))}\n`)
+  const missing = missingFrom(journey, expected)
+  if (missing.length > 0) report.line(`throughline: missing after ${options.wait} s: ${missing.join('; ')}`)
+  return missing.length === 0
 }
 
 function curl(webhookUrl: string): string {

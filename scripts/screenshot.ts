@@ -9,7 +9,7 @@ import { freePorts } from './brokers/ports.ts'
 import { runFolder, startBrokers } from './brokers/set.ts'
 import { createTopics } from './brokers/topics.ts'
 import { createFleet, type Fleet } from './demo/fleet.ts'
-import { awaitJourney, missingFrom } from './demo/journey.ts'
+import { awaitJourney, missingFrom, readingJourney } from './demo/journey.ts'
 import { type Addresses, serviceSpecs, urlsOf } from './demo/services.ts'
 
 const help = `Usage: npm run screenshot -- [--theme dark|light] [--out FOLDER]
@@ -102,8 +102,8 @@ async function runServices(
   await fleet.start({ ...specs.station, onLine })
   const eventId = await enough.promise
   const url = urlsOf(addresses).explorer
-  const journey = await awaitJourney(url, eventId, WAIT_MS, new AbortController().signal)
-  const missing = missingFrom(journey)
+  const journey = await awaitJourney(url, eventId, readingJourney, WAIT_MS, new AbortController().signal)
+  const missing = missingFrom(journey, readingJourney)
   if (missing.length > 0) throw new Error(`missing after ${WAIT_MS / 1000} s: ${missing.join('; ')}`)
   return { url, eventId }
 }

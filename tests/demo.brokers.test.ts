@@ -28,7 +28,7 @@ interface Demo extends AsyncDisposable {
 
 /** The demo as a user starts it, over the test's brokers, with a cache of its own. */
 function startDemo(...args: readonly string[]): Demo {
-  const { kafkaBrokers, mqttUrl } = brokers()
+  const { kafkaBrokers, mqttUrl, amqpUrl } = brokers()
   const cache = mkdtempSync(join(tmpdir(), 'throughline-demo-'))
   const mark = `THROUGHLINE_TEST_RUN=${randomUUID()}`
   const [name = '', value] = mark.split('=')
@@ -37,6 +37,7 @@ function startDemo(...args: readonly string[]): Demo {
       ...process.env,
       KAFKA_BROKERS: kafkaBrokers,
       MQTT_URL: mqttUrl,
+      AMQP_URL: amqpUrl,
       THROUGHLINE_CACHE: cache,
       [name]: value,
     },
@@ -136,6 +137,37 @@ describe('the demo', { timeout: 600_000 }, () => {
     assert.match(missing[0], /^Kafka webhook → forwarder \(no span of forwarder was received\)$/)
     assert.match(missing[1], /^MQTT forwarder → device/)
     assert.match(demo.stderr(), /missing after 5 s: Kafka webhook → forwarder/)
+    assert.deepEqual(demo.processes(), [])
+  })
+
+  test('with orders answers what happened to order 4711: fan-out, retry, batch, RabbitMQ, and the same after a replay', async () => {
+    await using demo = startDemo('orders', '--once', '--json', '--wait', '60')
+    assert.equal(await demo.ended, 0, demo.stderr())
+    const [reading, order, replayed, ...others] = demo
+      .stdout()
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line))
+    assert.deepEqual(others, [])
+    assert.equal(reading.spans, 8)
+    assert.equal(order.eventId, 'order-4711')
+    const hopsOf = ({ hops }: { hops: { transport: string; from: string; to: string }[] }) =>
+      hops.map(({ transport, from, to }) => `${transport} ${from} → ${to}`).toSorted()
+    const first = [
+      'http customer → order',
+      'kafka order → analytics',
+      'kafka order → inventory',
+      'kafka order → notification',
+      'kafka order → payment',
+      'rabbitmq payment → shipping',
+    ]
+    assert.deepEqual(hopsOf(order), first)
+    const again = first
+      .filter((hop) => !hop.startsWith('http'))
+      .map((hop) => hop.replace('order →', 'replay →'))
+    assert.deepEqual(hopsOf(replayed), [...first, ...again].toSorted())
+    assert.match(demo.stderr(), /order +→ notification .* 3 attempts\n/)
+    assert.match(demo.stderr(), /order +→ analytics .* in a batch of \d+\n/)
     assert.deepEqual(demo.processes(), [])
   })
 

@@ -41,6 +41,7 @@ export const rules: Readonly<Record<string, Rule>> = {
   'packages/explorer-ui': { workspace: [], types: ['explorer/api'], tests: ['explorer'], never: ['node:*'] },
   'packages/cli': { workspace: ['core', ...everyTransport, 'bridge', 'explorer'] },
   'examples/telemetry': { workspace: [] },
+  'examples/orders': { workspace: ['core', 'kafka', 'rabbitmq', 'example-telemetry'] },
   'examples/sensors': {
     workspace: ['core', ...everyTransport, 'bridge', 'explorer', 'example-telemetry'],
   },

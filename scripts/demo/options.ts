@@ -4,17 +4,23 @@ import { z } from 'zod'
 export const serviceNames = ['station', 'webhook', 'forwarder', 'device', 'echo', 'legacy'] as const
 export type ServiceName = (typeof serviceNames)[number]
 
-export const help = `Usage: throughline demo [options]          (npm run demo -- [options] does the same)
+export const help = `Usage: throughline demo [orders] [options]          (npm run demo -- [orders] [options] does the same)
 
 Starts Kafka and Mosquitto, the explorer and the services of examples/sensors, each a process of its own, posts a sensor
 reading a second, and prints the first one's journey when it is complete:
 
   station → webhook (HTTP) → Kafka → forwarder → MQTT → device → echo (HTTP)
 
+With "orders" the services of examples/orders run beside them, with RabbitMQ. 500 orders are placed, the first of them is
+replayed, and its journeys are printed too:
+
+  customer → order (HTTP) → Kafka → inventory, notification (fails twice), analytics (in batches),
+                                    payment → RabbitMQ → shipping
+
 Then it goes on until Ctrl-C, which stops everything that it started and nothing else.
 
-  --once                    exit after the first complete journey: 0 only if every hop is there under one trace id
-  --json                    the journey as one line of JSON, the last on stdout; everything else goes to stderr
+  --once                    exit after the first complete journey, with "orders" after the last: 0 only if every hop is there
+  --json                    each journey as one line of JSON on stdout; everything else goes to stderr
   --wait SECONDS            how long the first journey may take until it counts as incomplete (default 30)
   --rate N                  readings a second (default 1); one more in ten comes from a publisher without any tracing
   --port N                  port of the explorer's page (default 4319 if it is free, else any)
@@ -24,7 +30,8 @@ Then it goes on until Ctrl-C, which stops everything that it started and nothing
   -h, --help                print this
 
 Environment:
-  KAFKA_BROKERS, MQTT_URL   brokers to use instead of starting them
+  KAFKA_BROKERS, MQTT_URL, AMQP_URL
+                            brokers to use instead of starting them
   THROUGHLINE_CACHE         where brokers and data are kept (default ~/.cache/throughline)
 
 Exit codes: 0 ended as asked, 1 something failed or, with --once, a hop is missing, 2 an option is wrong
@@ -37,6 +44,8 @@ const number = (expected: string) =>
     .transform(Number)
 
 const schema = z.object({
+  /** Whether examples/orders runs too. */
+  orders: z.boolean(),
   once: z.boolean(),
   json: z.boolean(),
   logs: z.boolean(),
@@ -69,8 +78,9 @@ export function parseOptions(args: readonly string[]): DemoOptions {
 function valuesOf(args: readonly string[]): unknown {
   const flag = { type: 'boolean', default: false } as const
   try {
-    return parseArgs({
+    const { values, positionals } = parseArgs({
       args: [...args],
+      allowPositionals: true,
       options: {
         once: flag,
         json: flag,
@@ -81,9 +91,11 @@ function valuesOf(args: readonly string[]): unknown {
         port: { type: 'string' },
         'without-exporter': { type: 'string', multiple: true, default: [] },
       },
-    }).values
+    })
+    const other = positionals.find((example) => example !== 'orders')
+    if (other !== undefined) throw new Error(`"${other}" is no example: the one to name is orders`)
+    return { ...values, orders: positionals.length > 0 }
   } catch (error) {
-    // parseArgs adds advice on positionals, which do not exist here.
     throw new DemoUsageError(error instanceof Error ? error.message.split(/\.[ \n]/)[0] : String(error))
   }
 }

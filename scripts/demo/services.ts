@@ -24,10 +24,10 @@ export interface ServiceSettings {
   readonly silent: readonly ServiceName[]
 }
 
-const source = ['--conditions=@throughline/source', '--disable-warning=ExperimentalWarning']
+export const sourceFlags = ['--conditions=@throughline/source', '--disable-warning=ExperimentalWarning']
 const sensors = join(repository, 'examples/sensors')
-const throughline = [...source, join(repository, 'packages/cli/bin/throughline.js')]
-const local = (port: number) => `127.0.0.1:${port}`
+const throughline = [...sourceFlags, join(repository, 'packages/cli/bin/throughline.js')]
+export const local = (port: number) => `127.0.0.1:${port}`
 
 export const urlsOf = ({ explorerPort, otlpPort, webhookPort, echoPort }: Addresses) => ({
   explorer: `http://${local(explorerPort)}`,
@@ -41,7 +41,7 @@ export function serviceSpecs(settings: ServiceSettings): Record<ServiceName | 'e
   const { addresses, rate } = settings
   const urls = urlsOf(addresses)
   const file = (name: string, telemetry: boolean) => [
-    ...source,
+    ...sourceFlags,
     ...(telemetry ? ['--import', '@throughline/example-telemetry'] : []),
     join(sensors, 'src', `${name}.ts`),
   ]
@@ -91,19 +91,25 @@ export function serviceSpecs(settings: ServiceSettings): Record<ServiceName | 'e
   }
 }
 
-/** The caller's environment without its own OpenTelemetry settings, which are meant for something else. */
-function environment(name: ServiceName | 'explorer', settings: ServiceSettings): NodeJS.ProcessEnv {
-  const { addresses, silent } = settings
-  const urls = urlsOf(addresses)
+/** The caller's environment with OpenTelemetry's settings for a service; the caller's own are meant for something else. */
+export function inheritedEnvironment(service: string, otlpUrl: string): NodeJS.ProcessEnv {
   const inherited = Object.entries(process.env).filter(([variable]) => !variable.startsWith('OTEL_'))
   return {
     ...Object.fromEntries(inherited),
     // A third less processor time a start, which seven processes at once feel.
     NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? join(cacheFolder(), 'compile'),
-    OTEL_SERVICE_NAME: name,
-    OTEL_EXPORTER_OTLP_ENDPOINT: urls.otlp,
+    OTEL_SERVICE_NAME: service,
+    OTEL_EXPORTER_OTLP_ENDPOINT: otlpUrl,
     // Journeys are to be seen at once; by default spans wait for five seconds.
     OTEL_BSP_SCHEDULE_DELAY: '300',
+  }
+}
+
+function environment(name: ServiceName | 'explorer', settings: ServiceSettings): NodeJS.ProcessEnv {
+  const { addresses, silent } = settings
+  const urls = urlsOf(addresses)
+  return {
+    ...inheritedEnvironment(name, urls.otlp),
     ...(silent.some((one) => one === name) ? { OTEL_SDK_DISABLED: 'true' } : {}),
     KAFKA_BROKERS: addresses.kafkaBrokers,
     MQTT_URL: addresses.mqttUrl,
@@ -114,7 +120,7 @@ function environment(name: ServiceName | 'explorer', settings: ServiceSettings):
   }
 }
 
-const printed = (service: Service, word: string): boolean =>
+export const printed = (service: Service, word: string): boolean =>
   service.lastLines.some((line) => line.includes(word))
 
 async function statusOf(url: string): Promise<number | null> {

@@ -9,7 +9,7 @@ import { describe, test } from 'node:test'
 import { repository } from '../bootstrap/paths.mjs'
 import { freePorts } from '../brokers/ports.ts'
 import { createFleet } from '../demo/fleet.ts'
-import { missingFrom } from '../demo/journey.ts'
+import { missingFrom, readingJourney } from '../demo/journey.ts'
 import { parseOptions } from '../demo/options.ts'
 import type { ServiceSpec } from '../demo/service.ts'
 
@@ -34,6 +34,7 @@ describe('options of the demo', () => {
       json: false,
       logs: false,
       help: false,
+      orders: false,
       wait: 30,
       rate: 2.5,
       'without-exporter': ['device'],
@@ -47,6 +48,7 @@ describe('options of the demo', () => {
     ['--port', '70000'],
     ['--nix'],
     ['more'],
+    ['orders', 'more'],
   ]) {
     test(`that are wrong are refused in one sentence: ${args.join(' ')}`, () => {
       assert.throws(() => parseOptions(args), { code: 'TL_USAGE', message: /^[^\n]+$/ })
@@ -55,7 +57,7 @@ describe('options of the demo', () => {
 })
 
 test('of a journey that is not known every hop is missing', () => {
-  assert.deepEqual(missingFrom(null), [
+  assert.deepEqual(missingFrom(null, readingJourney), [
     'HTTP station → webhook',
     'Kafka webhook → forwarder',
     'MQTT forwarder → device',

@@ -17,7 +17,7 @@ import { kafka } from '@throughline/kafka'
 import { type MqttOptions, mqtt } from '@throughline/mqtt'
 import { rabbitmq } from '@throughline/rabbitmq'
 import { createTopics } from '../../scripts/brokers/topics.ts'
-import { amqpUrl, brokers } from '../support/pipeline.ts'
+import { brokers } from '../support/pipeline.ts'
 
 /** One destination of one transport, with its broker connection. Subscribe before publishing: not every transport keeps what nobody reads. */
 export interface Line extends AsyncDisposable {
@@ -137,7 +137,7 @@ const rabbitmqLeg: Leg = {
   async open(name = 'readings') {
     const exchange = freshName(name)
     const exchanges = [{ name: exchange, type: 'fanout', autoDelete: true }]
-    const broker = rabbitmq({ url: amqpUrl(), connectionName: 'rules' })
+    const broker = rabbitmq({ url: brokers().amqpUrl, connectionName: 'rules' })
     const names = [exchange]
     return {
       names,

@@ -24,18 +24,18 @@ export interface Pipeline extends AsyncDisposable {
   printed(name: ServiceName): readonly string[]
 }
 
-/** The address of the RabbitMQ that the test run has started. Fails where there is none. */
-export function amqpUrl(): string {
-  const url = process.env.AMQP_URL
-  assert.ok(url, 'AMQP_URL names the broker: npm test sets it')
-  return url
-}
-
-/** `HOST:PORT,…` and `mqtt://…` of the brokers that the test run has started. Fails where there are none. */
-export function brokers(): { readonly kafkaBrokers: string; readonly mqttUrl: string } {
-  const { KAFKA_BROKERS: kafkaBrokers, MQTT_URL: mqttUrl } = process.env
-  assert.ok(kafkaBrokers && mqttUrl, 'KAFKA_BROKERS and MQTT_URL name the brokers: npm test sets them')
-  return { kafkaBrokers, mqttUrl }
+/** `HOST:PORT,…`, `mqtt://…` and `amqp://…` of the brokers that the test run has started. Fails where there are none. */
+export function brokers(): {
+  readonly kafkaBrokers: string
+  readonly mqttUrl: string
+  readonly amqpUrl: string
+} {
+  const { KAFKA_BROKERS: kafkaBrokers, MQTT_URL: mqttUrl, AMQP_URL: amqpUrl } = process.env
+  assert.ok(
+    kafkaBrokers && mqttUrl && amqpUrl,
+    'KAFKA_BROKERS, MQTT_URL and AMQP_URL name the brokers: npm test sets them',
+  )
+  return { kafkaBrokers, mqttUrl, amqpUrl }
 }
 
 export async function createPipeline(options: PipelineOptions): Promise<Pipeline> {

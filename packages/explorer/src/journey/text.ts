@@ -11,7 +11,7 @@ const transportNames: Readonly<Record<string, string>> = {
 
 /** A journey as text for a terminal: a line a hop, the totals, the spans by service, the findings. No newline at the end. */
 export function renderJourneyText(journey: Journey): string {
-  const rows = journey.hops.map(rowOf)
+  const rows = journey.hops.map((hop) => rowOf(hop, journey))
   const widthOf = (column: keyof Row) => Math.max(0, ...rows.map((row) => row[column].length))
   const width = {
     transport: widthOf('transport'),
@@ -49,10 +49,12 @@ interface Row {
   readonly notes: string
 }
 
-function rowOf(hop: JourneyHop): Row {
+function rowOf(hop: JourneyHop, journey: Journey): Row {
   const isQueued = hop.kind === 'message' && hop.transport !== 'http'
   const time = isQueued ? hop.queueMs : (hop.durationMs ?? hop.queueMs)
+  const batchSize = batchOf(hop, journey)
   const notes = [
+    batchSize === null ? '' : `in a batch of ${batchSize}`,
     hop.qos === null ? '' : `QoS ${hop.qos}`,
     hop.attempts > 1 ? `${hop.attempts} attempts` : '',
     hop.error ? 'ERROR' : '',
@@ -66,6 +68,18 @@ function rowOf(hop: JourneyHop): Row {
     time: time === null ? '' : durationText(time),
     notes: notes.filter((note) => note !== '').join(', '),
   }
+}
+
+/** How many messages were handled together with this one. A large batch's links stand on parts of it, its size on the whole. */
+function batchOf({ process }: JourneyHop, { spans }: Journey): number | null {
+  const receiver = spans.find(
+    ({ spanId, traceId }) => spanId === process?.spanId && traceId === process.traceId,
+  )
+  if (receiver?.role !== 'receive') return receiver?.batchSize ?? null
+  const whole = spans.find(
+    ({ spanId, traceId }) => spanId === receiver.parentSpanId && traceId === receiver.traceId,
+  )
+  return whole?.batchSize ?? receiver.batchSize
 }
 
 function placeOf({ destination, partition, offset }: JourneyHop): string {

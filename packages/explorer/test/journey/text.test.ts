@@ -72,3 +72,39 @@ test('durations are as long as they need to be', () => {
   ]
   for (const [ms, text] of cases) assert.equal(durationText(ms), text)
 })
+
+test('a hop says in how large a batch its message was handled, also where links stand on parts of it', (context) => {
+  const sent = Array.from({ length: 200 }, (_, index) => {
+    const id = `a${index}`
+    return message('send', 'kafka', 'orders', { service: 'order', trace: id, id, event: `e-${index}` })
+  })
+  const links = sent.map(({ trace, id }) => ({ trace, id }))
+  const parts = [0, 1].map((part) =>
+    message('receive', 'kafka', 'orders', {
+      kind: 'CLIENT',
+      service: 'analytics',
+      trace: 'ff',
+      id: `c${part}`,
+      parent: 'ff',
+      at: 10,
+      links: links.slice(part * 128, (part + 1) * 128),
+      attributes: {
+        'throughline.batch.part': `${part + 1}/2`,
+        'messaging.batch.message_count': part === 0 ? 128 : 72,
+      },
+    }),
+  )
+  const whole = message('process', 'kafka', 'orders', {
+    service: 'analytics',
+    trace: 'ff',
+    id: 'ff',
+    at: 10,
+    links: parts.map(({ trace, id }) => ({ trace, id })),
+    attributes: { 'messaging.batch.message_count': 200 },
+  })
+  const store = storeOf(context, [...sent, whole, ...parts])
+  assert.match(
+    renderJourneyText(journeyIn(store, { event: 'e-150' })),
+    /Kafka {2}order → analytics {2}orders {2}waited {2}10\.0 ms {2}in a batch of 200\n/,
+  )
+})

@@ -1,0 +1,104 @@
+// The order service: POST /orders saves the order in SQLite and publishes that it was created; GET /orders/{id} shows it.
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { text } from 'node:stream/consumers'
+import { parseArgs } from 'node:util'
+import { errorMessage } from '@throughline/core'
+import { ORDER_CREATED, type Order, orderRequest } from './events.ts'
+import { ORDERS, ordersBroker } from './orders.ts'
+import { log, untilEnded } from './service.ts'
+import { openStore } from './store.ts'
+
+const { values } = parseArgs({
+  options: {
+    port: { type: 'string', default: process.env.PORT ?? '8083' },
+    /** SQLite file. */
+    data: { type: 'string', default: process.env.ORDERS_DB ?? ':memory:' },
+    /** The first order's number. */
+    first: { type: 'string', default: '4711' },
+  },
+})
+const MAX_BYTES = 16_384
+const RETRY_MS = 2000
+
+using store = openStore(values.data)
+const broker = ordersBroker()
+const orders = broker.publisher({ topic: ORDERS })
+let next = Number(values.first)
+
+/** Throws when it is not confirmed; it stays saved, and is published later. */
+async function publish(data: Order): Promise<void> {
+  await orders.publish({
+    // The same however often it is published.
+    id: `order-${data.orderId}`,
+    type: ORDER_CREATED,
+    source: '/order',
+    subject: data.orderId,
+    partitionkey: data.orderId,
+    data,
+  })
+  store.published(data.orderId)
+}
+
+async function create(request: IncomingMessage): Promise<[status: number, body: object]> {
+  if (Number(request.headers['content-length'] ?? MAX_BYTES + 1) > MAX_BYTES)
+    return [413, { error: `an order has a content-length of at most ${MAX_BYTES} bytes` }]
+  const asked = orderRequest.safeParse(jsonOf(await text(request)))
+  if (!asked.success) {
+    const [issue] = asked.error.issues
+    return [400, { error: `${issue?.path.join('.') || 'body'}: ${issue?.message}` }]
+  }
+  while (store.find(String(next)) !== undefined) next++
+  const saved = { ...asked.data, orderId: String(next++) }
+  store.save(saved)
+  await publish(saved).catch((error) =>
+    log(`order ${saved.orderId} is published later: ${errorMessage(error)}`),
+  )
+  return [201, saved]
+}
+
+function jsonOf(body: string): unknown {
+  try {
+    return JSON.parse(body)
+  } catch {
+    return undefined
+  }
+}
+
+async function answer(request: IncomingMessage): Promise<[status: number, body: object]> {
+  const { method, url = '' } = request
+  if (method === 'POST' && url === '/orders') return create(request)
+  const [, orderId] = /^\/orders\/([\w-]{1,40})$/.exec(url) ?? []
+  const found = method === 'GET' && orderId !== undefined ? store.find(orderId) : undefined
+  return found === undefined ? [404, { error: 'no such order' }] : [200, found]
+}
+
+async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const [status, body] = await answer(request).catch((error): [number, object] => {
+    log(errorMessage(error))
+    return [500, { error: 'the order was not taken' }]
+  })
+  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
+}
+
+const later = setInterval(() => {
+  for (const waiting of store.unpublished()) publish(waiting).catch(() => undefined)
+}, RETRY_MS)
+
+const server = createServer((request, response) => void handle(request, response))
+server.on('error', (error) => {
+  log(error.message)
+  process.exit(1)
+})
+server.listen(Number(values.port), '127.0.0.1', () => log(`listening on 127.0.0.1:${values.port}`))
+
+await untilEnded([
+  {
+    async close() {
+      clearInterval(later)
+      const closed = new Promise((resolve) => server.close(resolve))
+      server.closeIdleConnections()
+      await closed
+    },
+  },
+  broker,
+])

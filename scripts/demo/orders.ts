@@ -1,0 +1,107 @@
+import { join } from 'node:path'
+import { repository } from '../bootstrap/paths.mjs'
+import type { Fleet } from './fleet.ts'
+import type { Expectation } from './journey.ts'
+import { type ServiceSpec, startService } from './service.ts'
+import { inheritedEnvironment, local, printed, sourceFlags } from './services.ts'
+
+/** The services of examples/orders, and what is to be seen of them. */
+
+export const orderTopics = [{ name: 'orders', partitions: 3 }, { name: 'orders.dead' }]
+/** How many are placed at once: what analytics takes in one batch. */
+export const BURST = 500
+
+const folder = join(repository, 'examples/orders')
+const consumers = ['inventory', 'payment', 'notification', 'analytics', 'shipping'] as const
+
+export interface OrderAddresses {
+  readonly kafkaBrokers: string
+  readonly amqpUrl: string
+  readonly otlpUrl: string
+  readonly orderPort: number
+  /** SQLite file of the order service: its numbers go on from one run to the next, as Kafka's topics do. */
+  readonly ordersDb: string
+}
+
+const viaKafka = (to: string, attempts?: number) => ({
+  transport: 'kafka',
+  title: 'Kafka',
+  from: 'order',
+  to,
+  ...(attempts === undefined ? {} : { attempts }),
+})
+
+/** The way of every order. Analytics handles it with others, in a trace of their own. */
+export const orderJourney: Expectation = {
+  traces: 2,
+  hops: [
+    { transport: 'http', title: 'HTTP', from: 'customer', to: 'order' },
+    viaKafka('inventory'),
+    viaKafka('payment'),
+    { transport: 'rabbitmq', title: 'RabbitMQ', from: 'payment', to: 'shipping' },
+    viaKafka('notification', 3),
+    viaKafka('analytics'),
+  ],
+}
+
+/** The same once it was replayed: each consumer has handled it again. */
+export const replayedJourney: Expectation = {
+  // Beside the first two: the replay's own, one a consumer, and one more for each time that notification tried again.
+  traces: 2 + 1 + 4 + 2,
+  hops: [
+    ...orderJourney.hops,
+    ...[viaKafka('inventory'), viaKafka('payment'), viaKafka('notification', 3), viaKafka('analytics')].map(
+      (hop) => ({ ...hop, from: 'replay' }),
+    ),
+  ],
+}
+
+export function orderSpecs({ kafkaBrokers, amqpUrl, otlpUrl, orderPort, ordersDb }: OrderAddresses) {
+  const spec = (
+    name: string,
+    args: readonly string[] = [],
+    isReady: ServiceSpec['isReady'] = (service) => printed(service, 'subscribed'),
+  ): ServiceSpec => ({
+    name,
+    args: [
+      ...sourceFlags,
+      ...['--import', '@throughline/example-telemetry'],
+      join(folder, 'src', `${name}.ts`),
+      ...args,
+    ],
+    isReady,
+    cwd: folder,
+    env: {
+      ...inheritedEnvironment(name, otlpUrl),
+      KAFKA_BROKERS: kafkaBrokers,
+      AMQP_URL: amqpUrl,
+      PORT: String(orderPort),
+      ORDERS_DB: ordersDb,
+      ORDERS_URL: `http://${local(orderPort)}/orders`,
+    },
+  })
+  return {
+    consumers: consumers.map((name) => spec(name)),
+    order: spec('order', [], (service) => printed(service, 'listening')),
+    customer: spec('customer', ['--burst', String(BURST), '--rate', '1'], () => true),
+    replay: (orderId: string) => spec('replay', ['--order', orderId], () => true),
+  }
+}
+
+/** Starts them in the order of their dependence. `onOrder` is given the number of each order that was taken. */
+export async function startOrders(
+  fleet: Fleet,
+  addresses: OrderAddresses,
+  onOrder: (orderId: string) => void,
+): Promise<void> {
+  const specs = orderSpecs(addresses)
+  await Promise.all([...specs.consumers, specs.order].map((spec) => fleet.start(spec)))
+  await fleet.start({ ...specs.customer, onLine: onOrder })
+}
+
+/** Replays one order. Rejects with what the command said last where it failed. */
+export async function replayOrder(addresses: OrderAddresses, orderId: string): Promise<void> {
+  const service = startService(orderSpecs(addresses).replay(orderId), () => {})
+  const { code } = await service.exited
+  if (code !== 0) throw new Error(`the replay of order ${orderId} failed:\n${service.lastLines.join('\n')}`)
+}

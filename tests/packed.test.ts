@@ -21,11 +21,12 @@ import { rabbitmq } from '@throughline/rabbitmq'
 import { startBridge } from '@throughline/bridge'
 import { startExplorer } from '@throughline/explorer'
 import { memoryTransport } from '@throughline/testkit'
+import { conformance } from '@throughline/testkit/conformance'
 
 const event = createEvent({ type: 't', source: '/s', data: { n: 1 } })
 const message = memoryTransport().binding.encode(event, { mode: 'binary' })
 const type: string | null = headerText(message.headers, 'ce_type')
-const made: readonly unknown[] = [http, kafka, mqtt, rabbitmq, startBridge]
+const made: readonly unknown[] = [http, kafka, mqtt, rabbitmq, startBridge, conformance]
 if (type !== 't' || made.some((each) => typeof each !== 'function')) throw new Error('not whole')
 
 const explorer = await startExplorer({ listen: '127.0.0.1:0', otlpHttp: '127.0.0.1:0', dataDir: process.argv[2] ?? '' })

@@ -102,7 +102,7 @@ const settings = (data: string, port: number, controllerPort: number) => ({
   'group.consumer.min.session.timeout.ms': 1000,
   'group.consumer.min.heartbeat.interval.ms': 300,
   'group.consumer.session.timeout.ms': 6000,
-  'group.consumer.heartbeat.interval.ms': 1000,
+  'group.consumer.heartbeat.interval.ms': 300,
   'num.network.threads': 2,
   'num.io.threads': 4,
   'background.threads': 2,

@@ -14,26 +14,6 @@ import {
   textOfBody,
 } from './support.ts'
 
-test('2,000 messages with connections cut on the way: none is lost', async (t) => {
-  const topic = await newTopic(3)
-  const proxy = await kafkaProxy(brokers())
-  t.after(() => proxy.close())
-  const subscriber = subscriberOf(t, { topics: [topic], group: newGroup(), window: 100 }, proxy.address)
-  await publisherOf(t, topic).publish(numbered(2000, 30))
-  const seen = new Set<string>()
-  let cuts = 0
-  await take(subscriber, 2000, async (deliveries) => {
-    for (const each of deliveries) seen.add(textOfBody(each))
-    await subscriber.settle(deliveries, ACCEPT)
-    if (seen.size >= 300 * (cuts + 1)) {
-      cuts++
-      proxy.cut()
-    }
-  })
-  assert.equal(seen.size, 2000)
-  assert.ok(cuts >= 5)
-})
-
 for (const [how, breakIt] of [
   ['is refused', (proxy: Proxy) => proxy.refuse()],
   ['hangs', async (proxy: Proxy) => proxy.stall()],

@@ -115,21 +115,6 @@ test('after close a process ends by itself', async (t) => {
   assert.equal(code, 0)
 })
 
-test('no more than the window is handed out unsettled, and settling makes room', async (t) => {
-  const topic = await newTopic(3)
-  await publisherOf(t, topic).publish(numbered(500, 20))
-  const subscriber = subscriberOf(t, { topics: [topic], group: newGroup(), window: 7 })
-  const held: Delivery[] = []
-  const bodies = new Set<string>()
-  for await (const deliveries of subscriber.deliveries()) {
-    held.push(...deliveries)
-    for (const each of deliveries) bodies.add(textOfBody(each))
-    assert.ok(held.length <= 7, `${held.length} unsettled`)
-    if (bodies.size === 500) break
-    if (held.length === 7) await subscriber.settle(held.splice(0, 1 + (bodies.size % 7)), ACCEPT)
-  }
-})
-
 test('a full window stops reading until something is settled', async (t) => {
   const topic = await newTopic()
   const publisher = publisherOf(t, topic)
@@ -158,31 +143,6 @@ test('reading that was aborted goes on where it was', async (t) => {
   await subscriber.settle(first, ACCEPT)
   const second = await take(subscriber, 4)
   assert.deepEqual([...first, ...second].map(textOfBody), ['0', '1', '2', '3', '4', '5', '6', '7'])
-})
-
-test('an abort ends reading that waits, and so does close', async (t) => {
-  const topic = await newTopic()
-  const subscriber = subscriberOf(t, { topics: [topic], group: newGroup() })
-  await subscriber.open()
-  const stop = new AbortController()
-  const aborted = subscriber.deliveries(stop.signal)[Symbol.asyncIterator]().next()
-  stop.abort()
-  assert.equal((await aborted).done, true)
-  const closed = subscriber.deliveries()[Symbol.asyncIterator]().next()
-  await Promise.all([subscriber.close(), subscriber.close()])
-  assert.equal((await closed).done, true)
-})
-
-test('close in the middle aborts what is held and makes settling it a no-op', async (t) => {
-  const topic = await newTopic()
-  const group = newGroup()
-  await publisherOf(t, topic).publish(numbered(3))
-  const subscriber = subscriberOf(t, { topics: [topic], group })
-  const got = await take(subscriber, 3)
-  await subscriber.close()
-  assert.ok(got.every(({ signal }) => signal?.aborted))
-  await subscriber.settle(got, ACCEPT)
-  assert.equal((await take(subscriberOf(t, { topics: [topic], group }), 3)).length, 3)
 })
 
 test('a group that begins at the latest sees only what comes after, also when it crashed in between', async (t) => {

@@ -114,52 +114,6 @@ test('a consumer killed with SIGKILL in the middle of 2,000 messages loses none'
   assert.deepEqual(arrived, everything.map(Number))
 })
 
-test('2,000 messages arrive, each key in order, while the connection is cut again and again', async (t) => {
-  const proxy = await proxied(t)
-  const [clientId, topic] = [unique('cut'), unique('cut')]
-  await createSession(mqttUrl(), clientId, `${topic}/#`)
-  const subscriber = mqttTransport({ url: proxy.url, clientId }).subscriber({
-    topics: [`${topic}/#`],
-    window: WINDOW,
-  })
-  t.after(() => subscriber.close())
-  await publishAll(mqttTransport({ url: mqttUrl() }), numbered(2000, topic, 5))
-  const handled: Delivery[] = []
-  let cuts = 0
-  async function handle(delivery: Delivery): Promise<void> {
-    await delay(Math.random() * 4)
-    if (delivery.signal?.aborted) return
-    await subscriber.settle([delivery], ACCEPT)
-    if (handled.length > 300 * (cuts + 1) && cuts < 5) {
-      cuts++
-      proxy.cut()
-    }
-  }
-  const seen = new Set<string>()
-  while (seen.size < 2000) {
-    try {
-      for await (const deliveries of subscriber.deliveries()) {
-        for (const delivery of deliveries) {
-          handled.push(delivery)
-          seen.add(text(delivery))
-          void handle(delivery)
-        }
-        if (seen.size === 2000) break
-      }
-    } catch (error) {
-      assert.ok(error instanceof UnavailableError)
-    }
-  }
-  assert.equal(cuts, 5)
-  for (let key = 0; key < 5; key++) {
-    const arrived = firstArrivals(handled.filter(({ orderKey }) => orderKey === `${topic}/${key}`).map(text))
-    assert.deepEqual(
-      arrived,
-      Array.from({ length: 400 }, (_, index) => index * 5 + key),
-    )
-  }
-})
-
 test('2,000 messages are published while the connection is cut, those without confirmation once more', async (t) => {
   const proxy = await proxied(t)
   const [clientId, topic] = [unique('cut'), unique('cut-publisher')]

@@ -7,9 +7,8 @@ import {
   type Message,
   PermanentError,
   type Subscriber,
-  UnavailableError,
 } from '@throughline/core'
-import { eventually, tcpProxy } from '@throughline/testkit'
+import { eventually } from '@throughline/testkit'
 import { connectAsync, type IClientOptions, type IPublishPacket, type MqttClient } from 'mqtt'
 import { mqtt } from '../src/index.ts'
 import type { MqttSubscriberOptions } from '../src/subscriber.ts'
@@ -17,7 +16,6 @@ import { mqttTransport } from '../src/transport.ts'
 import { mqttUrl, unique } from './mqtt-url.ts'
 
 const ACCEPT = { outcome: 'accept' } as const
-const bytes = (size: number) => Uint8Array.from({ length: size }, (_, index) => index % 251)
 
 /** A subscriber that has its subscription, and the publisher beside it. */
 async function pair(t: TestContext, settings: Partial<MqttSubscriberOptions> = {}, qos: 0 | 1 | 2 = 1) {
@@ -46,18 +44,6 @@ async function take(subscriber: Subscriber, count: number): Promise<Delivery[]> 
   }
   return taken
 }
-
-test('bodies arrive to the byte: none, one, all values, a mebibyte', async (t) => {
-  const { subscriber, publisher } = await pair(t)
-  const all = Uint8Array.from({ length: 256 }, (_, index) => index)
-  const bodies = [new Uint8Array(0), Uint8Array.of(0), all, bytes(1 << 20)]
-  const results = await publisher.publish(bodies.map((body) => ({ body, headers: [] })))
-  assert.ok(results.every(({ ok }) => ok))
-  const arrived = await take(subscriber, bodies.length)
-  for (const [index, body] of bodies.entries()) {
-    assert.equal(Buffer.compare(arrived[index]?.message.body ?? Buffer.from('none'), body), 0)
-  }
-})
 
 test('headers, content type and properties arrive as they were sent', async (t) => {
   const { subscriber, publisher } = await pair(t)
@@ -202,32 +188,6 @@ for (const protocolVersion of [4, 5] as const) {
   })
 }
 
-for (const protocolVersion of [4, 5] as const) {
-  test(`subscribers with one share split the messages between them by version ${protocolVersion}`, async (t) => {
-    const topic = unique('share')
-    const shared = { topics: [`${topic}/+`], share: unique('workers') }
-    const seen: string[][] = [[], []]
-    const options = { url: mqttUrl(), protocolVersion, envelope: true }
-    const subscribers = seen.map(() =>
-      mqttTransport({ ...options, clientId: unique('worker') }).subscriber(shared),
-    )
-    t.after(() => Promise.all(subscribers.map((each) => each.close())))
-    await Promise.all(subscribers.map((each) => each.open()))
-    subscribers.forEach(async (each, index) => {
-      for await (const deliveries of each.deliveries()) {
-        for (const { message } of deliveries) seen[index]?.push(Buffer.from(message.body ?? []).toString())
-        await each.settle(deliveries, ACCEPT)
-      }
-    })
-    const publisher = mqttTransport({ url: mqttUrl() }).publisher({ topic: `${topic}/a` })
-    t.after(() => publisher.close())
-    const bodies = Array.from({ length: 200 }, (_, index) => String(index))
-    await publisher.publish(bodies.map((body) => ({ body: Buffer.from(body), headers: [] })))
-    await eventually(() => assert.deepEqual(seen.flat().sort(), bodies.sort()))
-    assert.ok(seen.every((own) => own.length > 0))
-  })
-}
-
 test('a retained message comes at the first subscription and not at each connection', async (t) => {
   const topic = unique('retained')
   const transport = mqttTransport({ url: mqttUrl(), clientId: unique('retained') })
@@ -264,46 +224,4 @@ test('5,000 messages in one call stay within what the broker takes at one time',
     Array.from({ length: 5000 }, () => ({ body: Buffer.from('x'), headers: [] })),
   )
   assert.equal(results.filter(({ ok }) => ok).length, 5000)
-})
-
-test('while the broker is away each message is unavailable, and works again after', async (t) => {
-  const { hostname, port } = new URL(mqttUrl())
-  const proxy = await tcpProxy({ target: `${hostname}:${port || 1883}` })
-  t.after(() => proxy.close())
-  const publisher = mqttTransport({ url: `mqtt://${proxy.address}` }).publisher({ topic: unique('away') })
-  t.after(() => publisher.close())
-  const messages = [1, 2, 3].map(() => ({ body: null, headers: [] }))
-  await publisher.publish(messages)
-  await proxy.refuse()
-  for (const result of await publisher.publish(messages)) {
-    assert.ok(!result.ok && result.error instanceof UnavailableError)
-    assert.match(result.error.message, new RegExp(proxy.address))
-  }
-  await proxy.restore()
-  assert.ok((await publisher.publish(messages)).every(({ ok }) => ok))
-})
-
-test('closing a subscription with handlers in flight leaves what they have not finished', async (t) => {
-  const [clientId, topic] = [unique('closing'), unique('closing')]
-  const first = mqtt({ url: mqttUrl(), clientId })
-  const finish = Promise.withResolvers<void>()
-  const started: string[] = []
-  await first.subscribe({ topics: [topic], raw: true }, async (message) => {
-    const body = Buffer.from(message.body ?? []).toString()
-    started.push(body)
-    if (body !== '0') await finish.promise
-  })
-  const publisher = mqttTransport({ url: mqttUrl() }).publisher({ topic })
-  t.after(() => publisher.close())
-  await publisher.publish(['0', '1', '2'].map((body) => ({ body: Buffer.from(body), headers: [] })))
-  await eventually(() => assert.deepEqual(started, ['0', '1']))
-  await first.close({ graceMs: 0 })
-  finish.resolve()
-  const again = mqttTransport({ url: mqttUrl(), clientId }).subscriber({ topics: [topic] })
-  t.after(() => again.close())
-  const rest = await take(again, 2)
-  assert.deepEqual(
-    rest.map(({ message }) => Buffer.from(message.body ?? []).toString()),
-    ['1', '2'],
-  )
 })

@@ -17,22 +17,6 @@ async function publish(transport: MemoryTransport, ids: readonly string[], key?:
 const settled = (transport: MemoryTransport) => eventually(() => assert.equal(transport.unsettled(), 0))
 
 describe('a subscription', () => {
-  test('accepts nothing before its handler has returned', async () => {
-    const transport = memoryTransport()
-    await publish(transport, ['1'])
-    await using broker = createBroker(transport)
-    const gate = Promise.withResolvers<void>()
-    const started = Promise.withResolvers<void>()
-    await broker.subscribe(READINGS, async () => {
-      started.resolve()
-      await gate.promise
-    })
-    await started.promise
-    assert.equal(transport.unsettled(), 1)
-    gate.resolve()
-    await settled(transport)
-  })
-
   test('keeps the order of a key while one of it is tried again, and lets other keys pass', async () => {
     const transport = memoryTransport()
     await publish(transport, ['a1', 'a2', 'a3'], 'a')
@@ -198,21 +182,6 @@ describe('a subscription', () => {
     assert.equal(transport.unsettled(), 2)
   })
 
-  test('aborts handlers that outlast the grace, and accepts nothing of theirs', async () => {
-    const transport = memoryTransport()
-    await publish(transport, ['1'])
-    await using broker = createBroker(transport)
-    const started = Promise.withResolvers<AbortSignal>()
-    const subscription = await broker.subscribe(READINGS, async (_event, { signal }) => {
-      started.resolve(signal)
-      await new Promise(() => undefined)
-    })
-    const signal = await started.promise
-    await subscription.close({ graceMs: 1 })
-    assert.equal(signal.aborted, true)
-    assert.equal(transport.unsettled(), 1)
-  })
-
   test('fails an attempt whose time is up', async () => {
     const transport = memoryTransport()
     await publish(transport, ['1'])
@@ -241,17 +210,5 @@ describe('a subscription', () => {
     subscription.resume()
     await publish(transport, ['3'])
     await eventually(() => assert.deepEqual(handled, ['1', '2', '3']))
-  })
-
-  test('hands raw messages over as they are', async () => {
-    const transport = memoryTransport()
-    await transport
-      .publisher({ destination: 'readings' })
-      .publish([{ body: new Uint8Array([1, 2]), headers: [['a', 'b']] }])
-    await using broker = createBroker(transport)
-    const bodies: unknown[] = []
-    await broker.subscribe({ ...READINGS, raw: true }, (message) => void bodies.push(message.body))
-    await settled(transport)
-    assert.deepEqual(bodies, [new Uint8Array([1, 2])])
   })
 })

@@ -60,4 +60,6 @@ export interface Conformance<P extends object, S extends object> {
   readonly without?: Readonly<Partial<Record<Capability, string>>>
   /** Messages of the long case. Default 100 000. */
   readonly messages?: number
+  /** How long a case waits for what has to come until it fails, milliseconds. Default 45 000. */
+  readonly patienceMs?: number
 }

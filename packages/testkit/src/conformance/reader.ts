@@ -1,5 +1,4 @@
 import { type Delivery, type Subscriber, UnavailableError } from '@throughline/core'
-import { eventually } from '../eventually.ts'
 import { numberOf } from './messages.ts'
 
 /** Reads a subscriber in the background. */
@@ -23,11 +22,11 @@ export interface ReaderOptions {
   readonly reconnects?: boolean
 }
 
-/** How long a case waits for what is to arrive, milliseconds: generous, a busy machine is no fault. */
-export const PATIENCE_MS = 45_000
+export type Eventually = (assertion: () => void | Promise<void>) => Promise<void>
 
 export function createReader(
   subscriber: Subscriber,
+  eventually: Eventually,
   { onDeliveries, reconnects = false }: ReaderOptions = {},
 ): Reader {
   const arrived: Delivery[] = []
@@ -54,13 +53,10 @@ export function createReader(
   })
 
   async function when(condition: () => boolean, what: string): Promise<void> {
-    await eventually(
-      () => {
-        if (failure !== undefined || condition()) return
-        throw new Error(`waited for ${what}; ${arrived.length} arrived`)
-      },
-      { timeoutMs: PATIENCE_MS },
-    )
+    await eventually(() => {
+      if (failure !== undefined || condition()) return
+      throw new Error(`waited for ${what}; ${arrived.length} arrived`)
+    })
     if (failure !== undefined) throw failure
   }
 

@@ -17,7 +17,7 @@ import {
 import { eventually } from '../eventually.ts'
 import type { Capability, Harness, Network, Place, PublisherWishes, SubscriberWishes } from './harness.ts'
 import { numberOf, series } from './messages.ts'
-import { createReader, PATIENCE_MS } from './reader.ts'
+import { createReader, type Eventually, type Reader, type ReaderOptions } from './reader.ts'
 import { createSender, type Sender } from './sender.ts'
 import { type Watch, watched } from './watch.ts'
 
@@ -32,6 +32,10 @@ export interface Site {
   subscriber(wishes?: Partial<SubscriberWishes>): Subscriber
   /** The same, connected: tried again while it is unavailable, as core does. */
   opened(wishes?: Partial<SubscriberWishes>): Promise<Subscriber>
+  /** Reads a subscriber in the background. */
+  reader(subscriber: Subscriber, options?: ReaderOptions): Reader
+  /** Waits for an assertion to pass, as long as the suite's patience lasts. */
+  readonly eventually: Eventually
   /** Core's publisher over this place. */
   events(): EventPublisher
   /** Core's subscription to this place, its messages as they are. */
@@ -61,9 +65,10 @@ const MARKERS = 16
 
 export async function openSite<P extends object, S extends object>(
   harness: Harness<P, S>,
-  { shared = false } = {},
+  { shared, patienceMs }: { readonly shared: boolean; readonly patienceMs: number },
 ): Promise<Site> {
   const place: Place<P, S> = await harness.place({ shared })
+  const patiently: Eventually = (assertion) => eventually(assertion, { timeoutMs: patienceMs })
   const closers: (() => Promise<unknown>)[] = []
   const { transport, watch } = watched(place.transport)
   const broker = createBroker(transport)
@@ -102,9 +107,11 @@ export async function openSite<P extends object, S extends object>(
     subscriber,
     async opened(wishes = {}) {
       const made = subscriber(wishes)
-      await whileUnavailable(() => made.open())
+      await whileUnavailable(() => made.open(), patiently)
       return made
     },
+    reader: (made, options) => createReader(made, patiently, options),
+    eventually: patiently,
     events: () => broker.publisher(publisherOptions({})),
     handle: ({ window, member, ...options }, handler) =>
       broker.subscribe(
@@ -115,30 +122,30 @@ export async function openSite<P extends object, S extends object>(
       broker.subscribe({ ...subscriberOptions(defined({ window, member })), ...options }, handler),
     watch,
     async another() {
-      const other = await openSite(harness)
+      const other = await openSite(harness, { shared: false, patienceMs })
       closers.push(() => other.close())
       return other
     },
     async close() {
-      for (const each of closers.splice(0)) await each()
+      const failed: unknown[] = []
+      // One that cannot be closed must not leave the others open.
+      for (const each of closers.splice(0)) await each().catch((error: unknown) => failed.push(error))
+      if (failed.length > 0) throw failed[0]
     },
   }
 }
 
-async function whileUnavailable(open: () => Promise<void>): Promise<void> {
+async function whileUnavailable(open: () => Promise<void>, patiently: Eventually): Promise<void> {
   let failure: unknown
-  await eventually(
-    async () => {
-      try {
-        await open()
-      } catch (error) {
-        if (error instanceof UnavailableError) throw error
-        // Trying again would only hide it.
-        failure = error
-      }
-    },
-    { timeoutMs: PATIENCE_MS },
-  )
+  await patiently(async () => {
+    try {
+      await open()
+    } catch (error) {
+      if (error instanceof UnavailableError) throw error
+      // Trying again would only hide it.
+      failure = error
+    }
+  })
   if (failure !== undefined) throw failure
 }
 
@@ -154,7 +161,7 @@ function defined(wishes: {
 export async function exchange(site: Site, messages: readonly Message[]): Promise<readonly Delivery[]> {
   const subscriber = await site.opened()
   const publishing = site.publisher().publish(messages)
-  const reader = createReader(subscriber, {
+  const reader = site.reader(subscriber, {
     onDeliveries: (deliveries) => subscriber.settle(deliveries, ACCEPT),
   })
   const arrived = await reader.until(messages.length)
@@ -166,23 +173,24 @@ export async function exchange(site: Site, messages: readonly Message[]): Promis
 /**
  * The numbers that come to the consumer when it comes back, in order. It is known that nothing else does by markers
  * that are published now, of many keys, and arrive behind all that the broker had before. A sender that waits for its
- * answer sends again in its own time: `atLeast` so many are waited for.
+ * answer sends again in its own time: so many of its messages are waited for.
  */
-export async function comesAgain(site: Site, atLeast = 0): Promise<readonly number[]> {
+export async function comesAgain(site: Site, resent = 0): Promise<readonly number[]> {
   const subscriber = await site.opened({ window: 1000 + MARKERS })
   const markers = series(MARKERS, { keys: MARKERS, from: -MARKERS })
   const sender = site.sender()
+  const sentAgain = site.features.answersSender ? resent : 0
   const seen: number[] = []
   const marked = new Set<number>()
   const complete = Promise.withResolvers<void>()
-  const reader = createReader(subscriber, {
+  const reader = site.reader(subscriber, {
     async onDeliveries(deliveries) {
       await subscriber.settle(deliveries, ACCEPT)
       for (const number of deliveries.map(numberOf)) {
         if (number >= 0) seen.push(number)
         else marked.add(number)
       }
-      if (marked.size === MARKERS && seen.length >= atLeast) complete.resolve()
+      if (marked.size === MARKERS && seen.length >= sentAgain) complete.resolve()
     },
   })
   reader.ended.then(complete.resolve, complete.reject)

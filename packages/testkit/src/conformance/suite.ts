@@ -17,6 +17,8 @@ import { openSite } from './site.ts'
 
 const CASE_TIMEOUT_MS = 60_000
 const MESSAGES = 100_000
+// Generous, because a busy machine is no fault.
+const PATIENCE_MS = 45_000
 
 /** Every case, by the half that it belongs to: what docs/testkit.md lists. */
 export const conformanceCases: Readonly<Record<string, readonly Case[]>> = {
@@ -44,7 +46,7 @@ export const conformanceCases: Readonly<Record<string, readonly Case[]>> = {
  * reported with the reason in its title. Call it at the top of a test file.
  */
 export function conformance<P extends object, S extends object>(suite: Conformance<P, S>): void {
-  const { name, features, setUp, without = {}, messages = MESSAGES } = suite
+  const { name, features, setUp, without = {}, messages = MESSAGES, patienceMs = PATIENCE_MS } = suite
 
   describe(name, () => {
     let harness: Harness<P, S> | null = null
@@ -67,7 +69,7 @@ export function conformance<P extends object, S extends object>(suite: Conforman
       }
       test(title, { timeout: timeoutMs ?? CASE_TIMEOUT_MS }, async () => {
         assert.ok(harness)
-        const site = await openSite(harness, { shared })
+        const site = await openSite(harness, { shared, patienceMs })
         try {
           assert.deepEqual(site.features, features, 'the suite runs by other features than the transport has')
           await run(site, { messages })

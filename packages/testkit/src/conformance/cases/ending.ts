@@ -1,8 +1,6 @@
 import assert from 'node:assert/strict'
-import { eventually } from '../../eventually.ts'
 import type { Case } from '../case.ts'
 import { ascending, numberOf, series } from '../messages.ts'
-import { PATIENCE_MS } from '../reader.ts'
 import { allOk, comesAgain, type Site } from '../site.ts'
 import { outcomes } from './handling.ts'
 
@@ -64,6 +62,6 @@ async function running(site: Site, signal?: AbortSignal) {
     },
   )
   const sending = site.sender().send(series(10))
-  await eventually(() => assert.ok(signals.length > 0), { timeoutMs: PATIENCE_MS })
+  await site.eventually(() => assert.ok(signals.length > 0))
   return { subscription, handled, signals, gate, sending }
 }

@@ -8,10 +8,8 @@ import {
   type ThroughlineError,
   UnavailableError,
 } from '@throughline/core'
-import { eventually } from '../../eventually.ts'
 import type { Case } from '../case.ts'
 import { numbered, textOf } from '../messages.ts'
-import { PATIENCE_MS } from '../reader.ts'
 import { allOk, comesAgain, type Site } from '../site.ts'
 import { outcomes } from './handling.ts'
 
@@ -27,10 +25,8 @@ export const givingUpCases: readonly Case[] = [
       })
       const [result] = await site.publisher().publish([numbered(7)])
       assert.ok(result?.ok)
-      await eventually(() => assert.deepEqual(steps, ['published', 'confirmed', 'reject']), {
-        timeoutMs: PATIENCE_MS,
-      })
-      await eventually(() => assert.deepEqual(letters.map(textOf), ['7']), { timeoutMs: PATIENCE_MS })
+      await site.eventually(() => assert.deepEqual(steps, ['published', 'confirmed', 'reject']))
+      await site.eventually(() => assert.deepEqual(letters.map(textOf), ['7']))
       if (site.features.headers !== 'none') {
         const reason = headerText(letters[0]?.headers ?? [], 'throughline-dead-letter-reason')
         assert.equal(reason, 'cannot be handled')
@@ -52,8 +48,8 @@ export const givingUpCases: readonly Case[] = [
         throw new PermanentError('cannot be handled')
       })
       allOk(await site.sender().send([numbered(7)]))
-      await eventually(() => assert.deepEqual(letters.map(textOf), ['7']), { timeoutMs: PATIENCE_MS })
-      await eventually(() => assert.equal(steps.at(-1), 'reject'), { timeoutMs: PATIENCE_MS })
+      await site.eventually(() => assert.deepEqual(letters.map(textOf), ['7']))
+      await site.eventually(() => assert.equal(steps.at(-1), 'reject'))
       // A sender that waits is told to send again, which calls the handler again; else only the letter is tried again.
       const given = site.features.answersSender ? ['published', 'failed', 'release'] : ['published', 'failed']
       assert.deepEqual(steps, [...given, ...given, 'published', 'confirmed', 'reject'])

@@ -6,10 +6,8 @@ import {
   type PublishResult,
   UnavailableError,
 } from '@throughline/core'
-import { eventually } from '../../eventually.ts'
 import type { Case } from '../case.ts'
 import { numbered, numberOf, series, textOf } from '../messages.ts'
-import { PATIENCE_MS } from '../reader.ts'
 import { allOk, comesAgain } from '../site.ts'
 
 const BACKOFF = { minMs: 20, maxMs: 40 }
@@ -34,7 +32,7 @@ export const handlingCases: readonly Case[] = [
       if (site.features.answersSender) assert.equal(answered, null)
       gate.resolve()
       allOk(await publishing)
-      await eventually(() => assert.deepEqual(outcomes(site.watch), ['accept']), { timeoutMs: PATIENCE_MS })
+      await site.eventually(() => assert.deepEqual(outcomes(site.watch), ['accept']))
     },
   },
   {
@@ -59,7 +57,7 @@ export const handlingCases: readonly Case[] = [
         }
       }
       allOk(await publisher.publish([numbered(0)]))
-      await eventually(() => assert.equal(outcomes(site.watch).at(-1), 'accept'), { timeoutMs: PATIENCE_MS })
+      await site.eventually(() => assert.equal(outcomes(site.watch).at(-1), 'accept'))
       if (site.features.answersSender) {
         assert.deepEqual(outcomes(site.watch), ['release', 'release', 'release', 'accept'])
         return
@@ -92,7 +90,7 @@ export const handlingCases: readonly Case[] = [
         all--
       })
       allOk(await site.sender().send(series(200, { keys: 10 })))
-      await eventually(() => assert.equal(handled.size, 200), { timeoutMs: PATIENCE_MS })
+      await site.eventually(() => assert.equal(handled.size, 200))
       assert.ok(most <= 4, `${most} at one time`)
       // One key a destination leaves one at a time.
       if (site.features.ordering !== 'destination') assert.ok(most > 1)
@@ -109,7 +107,7 @@ export const handlingCases: readonly Case[] = [
         aborted++
       })
       allOk(await site.sender().send([numbered(0)]))
-      await eventually(() => assert.equal(outcomes(site.watch).at(-1), 'accept'), { timeoutMs: PATIENCE_MS })
+      await site.eventually(() => assert.equal(outcomes(site.watch).at(-1), 'accept'))
       assert.deepEqual([calls, aborted], [2, 1])
     },
   },
@@ -130,7 +128,7 @@ export const handlingCases: readonly Case[] = [
       }
       await events.publish({ ...event, id: 'binary' }, { mode: 'binary' })
       await events.publish({ ...event, id: 'structured' }, { mode: 'structured' })
-      await eventually(() => assert.equal(seen.size, 2), { timeoutMs: PATIENCE_MS })
+      await site.eventually(() => assert.equal(seen.size, 2))
       for (const id of ['binary', 'structured']) {
         assert.deepEqual({ ...seen.get(id) }, { ...event, id, specversion: '1.0' })
       }
@@ -148,7 +146,7 @@ export const handlingCases: readonly Case[] = [
       const publish = () => events.publish({ body: 'no event at all', contentType: 'text/plain' })
       if (site.features.answersSender) await assert.rejects(publish, UnavailableError)
       await publish()
-      await eventually(() => assert.equal(outcomes(site.watch).at(-1), 'accept'), { timeoutMs: PATIENCE_MS })
+      await site.eventually(() => assert.equal(outcomes(site.watch).at(-1), 'accept'))
       assert.deepEqual(bodies, ['no event at all', 'no event at all'])
     },
   },
@@ -166,7 +164,7 @@ export const handlingCases: readonly Case[] = [
       const publishing = site.events().publish({ body: 'no event at all', contentType: 'text/plain' })
       if (site.features.answersSender) await assert.rejects(publishing, PermanentError)
       else await publishing
-      await eventually(() => assert.deepEqual(outcomes(site.watch), ['reject']), { timeoutMs: PATIENCE_MS })
+      await site.eventually(() => assert.deepEqual(outcomes(site.watch), ['reject']))
       assert.ok(reasons[0] instanceof PermanentError)
       await subscription.close()
       assert.deepEqual(await comesAgain(site), [])

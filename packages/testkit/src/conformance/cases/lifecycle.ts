@@ -2,7 +2,6 @@ import assert from 'node:assert/strict'
 import { UnavailableError } from '@throughline/core'
 import type { Case } from '../case.ts'
 import { ascending, numbered, range } from '../messages.ts'
-import { createReader } from '../reader.ts'
 import { ACCEPT, allOk, comesAgain } from '../site.ts'
 import { held } from './settlement.ts'
 
@@ -14,7 +13,7 @@ export const lifecycleCases: readonly Case[] = [
       await reader.stop()
       await subscriber.settle(arrived, ACCEPT)
       allOk(await sending)
-      const second = createReader(subscriber)
+      const second = site.reader(subscriber)
       const more = site.sender().send([numbered(1)])
       await second.until(1)
       assert.deepEqual(second.numbers(), [1])
@@ -52,7 +51,7 @@ export const lifecycleCases: readonly Case[] = [
       assert.deepEqual(await publisher.publish([]), [])
       const publishing = publisher.publish([numbered(0), numbered(1)])
       const closing = publisher.close()
-      createReader(subscriber, { onDeliveries: (deliveries) => subscriber.settle(deliveries, ACCEPT) })
+      site.reader(subscriber, { onDeliveries: (deliveries) => subscriber.settle(deliveries, ACCEPT) })
       allOk(await publishing)
       await closing
       const late = await publisher.publish([numbered(2), numbered(3)])

@@ -1,8 +1,6 @@
 import assert from 'node:assert/strict'
-import { eventually } from '../../eventually.ts'
 import type { Case } from '../case.ts'
 import { ascending, numberOf, range, series } from '../messages.ts'
-import { PATIENCE_MS } from '../reader.ts'
 import type { Sender } from '../sender.ts'
 import { allOk, type Site } from '../site.ts'
 
@@ -18,13 +16,13 @@ export const loadCases: readonly Case[] = [
         handled.add(numberOf(delivery))
       })
       const sending = site.sender().send(series(1000, { keys: 20 }))
-      await eventually(() => assert.equal(site.watch.unsettled, window), { timeoutMs: PATIENCE_MS })
+      await site.eventually(() => assert.equal(site.watch.unsettled, window))
       // All of them are with the broker now, and none of the rest is with us; a sender that waits has them still.
       if (!site.features.answersSender) allOk(await sending)
       assert.equal(site.watch.unsettled, window)
       gate.resolve()
       allOk(await sending)
-      await eventually(() => assert.equal(handled.size, 1000), { timeoutMs: PATIENCE_MS })
+      await site.eventually(() => assert.equal(handled.size, 1000))
       assert.ok(site.watch.mostUnsettled <= window, `${site.watch.mostUnsettled} unsettled at one time`)
     },
   },
@@ -70,7 +68,7 @@ export const volumeCases: readonly Case[] = [
         }
       })
       await sendAll(sender, messages)
-      await eventually(() => assert.equal(distinct, messages), { timeoutMs: PATIENCE_MS })
+      await site.eventually(() => assert.equal(distinct, messages))
       assert.ok(twice <= inFlight, `${twice} came twice, ${inFlight} were in flight`)
       if (breaks) assert.equal(cuts, 3)
     },
@@ -93,7 +91,7 @@ async function disturbed(site: Site, times: number, disturb: () => Promise<void>
     })
   })
   await sendAll(site.sender(), count)
-  await eventually(() => assert.equal(handled.size, count), { timeoutMs: PATIENCE_MS })
+  await site.eventually(() => assert.equal(handled.size, count))
   await disturbing
   assert.deepEqual(ascending(handled), range(count))
   assert.equal(disturbances, times)

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import type { Case } from '../case.ts'
 import { ascending, numberOf, series } from '../messages.ts'
-import { createReader } from '../reader.ts'
 import { ACCEPT, allOk } from '../site.ts'
 
 export const orderCases: readonly Case[] = [
@@ -16,7 +15,7 @@ export const orderCases: readonly Case[] = [
       const calls = Array.from({ length: 20 }, (_, call) =>
         publisher.publish(messages.slice(call * 50, call * 50 + 50)),
       )
-      const reader = createReader(subscriber, {
+      const reader = site.reader(subscriber, {
         onDeliveries: (deliveries) => subscriber.settle(deliveries, ACCEPT),
       })
       const arrived = await reader.until(messages.length)

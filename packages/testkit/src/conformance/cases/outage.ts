@@ -3,9 +3,11 @@ import { setImmediate } from 'node:timers/promises'
 import { UnavailableError } from '@throughline/core'
 import type { Case } from '../case.ts'
 import { ascending, firstArrivals, numberOf, range, series } from '../messages.ts'
-import { createReader } from '../reader.ts'
 import { createSender } from '../sender.ts'
 import { ACCEPT, allOk, type Site } from '../site.ts'
+
+/** Messages between two cuts. */
+const STRETCH = 300
 
 export const outageCases: readonly Case[] = [
   {
@@ -27,7 +29,7 @@ export const outageCases: readonly Case[] = [
       const subscriber = site.subscriber()
       await site.network.refuse()
       await assert.rejects(subscriber.open(), UnavailableError)
-      await assert.rejects(createReader(subscriber).ended, UnavailableError)
+      await assert.rejects(site.reader(subscriber).ended, UnavailableError)
       await site.network.restore()
       await subscriber.open()
     },
@@ -46,14 +48,15 @@ export const outageCases: readonly Case[] = [
       const seen = new Set<number>()
       let cuts = 0
       let inFlight = 0
-      const reader = createReader(subscriber, {
+      const reader = site.reader(subscriber, {
         reconnects: true,
         async onDeliveries(deliveries) {
           for (const delivery of deliveries) seen.add(numberOf(delivery))
-          if (cuts < 5 && seen.size >= 300 * (cuts + 1)) {
+          if (cuts < 5 && seen.size >= STRETCH * (cuts + 1)) {
             cuts++
-            // Unsettled, or settled with the acknowledgement still on its way.
-            inFlight += 2 * window + sender.inFlight
+            // Unsettled, or settled since the last cut with the acknowledgement still on its way: a broker that sends a
+            // session that comes back more than the window reads them later than that.
+            inFlight += 2 * window + STRETCH + sender.inFlight
             site.network.cut()
           }
           // Handlers take their time, in which acknowledgements go out.
@@ -78,7 +81,7 @@ export const outageCases: readonly Case[] = [
 
 async function unreachable(site: Site, breakIt: () => void | Promise<void>): Promise<void> {
   const subscriber = await site.opened()
-  const reader = createReader(subscriber, {
+  const reader = site.reader(subscriber, {
     reconnects: true,
     onDeliveries: (deliveries) => subscriber.settle(deliveries, ACCEPT),
   })

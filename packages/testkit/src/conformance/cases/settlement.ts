@@ -2,7 +2,6 @@ import assert from 'node:assert/strict'
 import { type Delivery, PermanentError, type Settlement, UnavailableError } from '@throughline/core'
 import type { Case } from '../case.ts'
 import { ascending, numbered, numberOf, range, series, shuffled } from '../messages.ts'
-import { createReader } from '../reader.ts'
 import { ACCEPT, allOk, comesAgain, type Site } from '../site.ts'
 
 export const settlementCases: readonly Case[] = [
@@ -65,7 +64,7 @@ export const settlementCases: readonly Case[] = [
       const subscriber = await site.opened()
       const publisher = site.publisher()
       const publishing = publisher.publish([numbered(0)])
-      const arrived = await createReader(subscriber).until(1)
+      const arrived = await site.reader(subscriber).until(1)
       await subscriber.settle(arrived, { outcome: 'release', delayMs: 2000 })
       const [result] = await publishing
       if (site.features.answersSender) {
@@ -75,7 +74,7 @@ export const settlementCases: readonly Case[] = [
       await subscriber.close()
       const next = await site.opened()
       const again = site.features.answersSender ? publisher.publish([numbered(0)]) : null
-      const [delivery] = await createReader(next).until(1)
+      const [delivery] = await site.reader(next).until(1)
       assert.ok(delivery)
       assert.equal(numberOf(delivery), 0)
       assert.ok(delivery.attempt >= 1)
@@ -116,7 +115,7 @@ export const settlementCases: readonly Case[] = [
 export async function held(site: Site, count: number) {
   const subscriber = await site.opened()
   const sending = site.sender().send(series(count))
-  const reader = createReader(subscriber)
+  const reader = site.reader(subscriber)
   const arrived: readonly Delivery[] = [...(await reader.until(count))]
   return { subscriber, reader, arrived, sending }
 }
@@ -124,7 +123,7 @@ export async function held(site: Site, count: number) {
 async function rejected(site: Site, deadLettered: boolean) {
   const subscriber = await site.opened()
   const publishing = site.publisher().publish([numbered(0)])
-  const arrived = await createReader(subscriber).until(1)
+  const arrived = await site.reader(subscriber).until(1)
   const outcome: Settlement = { outcome: 'reject', reason: new PermanentError('refused'), deadLettered }
   await subscriber.settle(arrived, outcome)
   const results = await publishing

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import type { Case } from '../case.ts'
 import { ascending, numberOf, range, series } from '../messages.ts'
-import { createReader } from '../reader.ts'
 import { ACCEPT, allOk, type Site } from '../site.ts'
 
 const CHUNK = 50
@@ -48,7 +47,7 @@ export const sharingCases: readonly Case[] = [
 
 async function joined(site: Site, member: string, seen: Set<number>) {
   const subscriber = await site.opened({ window: 50, member })
-  const reader = createReader(subscriber, {
+  const reader = site.reader(subscriber, {
     onDeliveries(deliveries) {
       for (const delivery of deliveries) seen.add(numberOf(delivery))
       return subscriber.settle(deliveries, ACCEPT)

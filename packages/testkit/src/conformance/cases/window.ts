@@ -2,7 +2,6 @@ import assert from 'node:assert/strict'
 import type { Delivery } from '@throughline/core'
 import type { Case } from '../case.ts'
 import { firstArrivals, numberOf, range, series, shuffled } from '../messages.ts'
-import { createReader } from '../reader.ts'
 import { ACCEPT, allOk, comesAgain } from '../site.ts'
 
 export const windowCases: readonly Case[] = [
@@ -14,7 +13,7 @@ export const windowCases: readonly Case[] = [
       const sending = site.sender().send(series(500, { keys: 20 }))
       const open: Delivery[] = []
       const seen = new Set<number>()
-      const reader = createReader(subscriber, {
+      const reader = site.reader(subscriber, {
         async onDeliveries(deliveries) {
           open.push(...deliveries)
           for (const delivery of deliveries) seen.add(numberOf(delivery))
@@ -42,7 +41,7 @@ export const windowCases: readonly Case[] = [
     async run(site) {
       const subscriber = await site.opened({ window: 1000 })
       const sending = site.sender().send(series(1000))
-      const reader = createReader(subscriber)
+      const reader = site.reader(subscriber)
       const arrived = await reader.until(1000)
       assert.equal(firstArrivals(arrived).length, 1000)
       const order = shuffled(arrived)

@@ -3,7 +3,7 @@ import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { configReference } from '@throughline/bridge'
 import { conformanceCases } from '@throughline/testkit/conformance'
-import { NEVER_PASSED, PROPERTIES } from '../packages/bridge/src/headers.ts'
+import { NEVER_PASSED, PROPERTIES, type TransportProperty } from '../packages/bridge/src/headers.ts'
 import { membersOf } from './interface.ts'
 
 const root = join(import.meta.dirname, '..')
@@ -58,11 +58,11 @@ function conformanceLists(): string {
 }
 
 function propertiesTable(): string {
-  const rows = Object.entries(PROPERTIES).map(([name, { header, native }]) => {
+  const rows = Object.entries<TransportProperty>(PROPERTIES).map(([name, { header, native }]) => {
     const others = header === null ? 'not passed on' : `header ${code(header)}`
-    return `| ${code(name)} | ${native.mqtt} | ${others} |`
+    return `| ${code(name)} | ${native.mqtt ?? others} | ${native.rabbitmq ?? others} | ${others} |`
   })
-  return ['| property | MQTT 5 | HTTP, Kafka |', '|---|---|---|', ...rows].join('\n')
+  return ['| property | MQTT 5 | RabbitMQ | HTTP, Kafka |', '|---|---|---|---|', ...rows].join('\n')
 }
 
 /** In a home of its own, because a default stands in it. */

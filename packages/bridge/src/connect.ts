@@ -1,6 +1,7 @@
 import { http } from '@throughline/http'
 import { kafka } from '@throughline/kafka'
 import { mqtt } from '@throughline/mqtt'
+import { rabbitmq, type Topology } from '@throughline/rabbitmq'
 import type { ConnectionConfig, DeadLetterConfig, SourceConfig, TargetConfig } from './config/config.ts'
 import { addressText } from './config/field.ts'
 import { CONCURRENCY, type Connection, connectionOf } from './connection.ts'
@@ -16,7 +17,8 @@ export interface ConnectOptions {
 /** The connection that a configuration describes. Nothing is connected yet. Throws PermanentError for options that its client refuses. */
 export function connect(name: string, config: ConnectionConfig, options: ConnectOptions): Connection {
   if (config.type === 'http') return connectHttp(name, config)
-  return config.type === 'kafka' ? connectKafka(name, config) : connectMqtt(name, config, options)
+  if (config.type === 'kafka') return connectKafka(name, config)
+  return config.type === 'mqtt' ? connectMqtt(name, config, options) : connectRabbitmq(name, config)
 }
 
 function connectHttp(name: string, { listen }: ConnectionConfig & { type: 'http' }): Connection {
@@ -98,6 +100,49 @@ function connectMqtt(
       return { topics: from.topics, qos: from.qos, session: route, ...share }
     },
   })
+}
+
+function connectRabbitmq(name: string, config: ConnectionConfig & { type: 'rabbitmq' }): Connection {
+  const { type: _, ...options } = config
+  const { host, pathname } = new URL(config.url)
+  return connectionOf(name, rabbitmq(options), {
+    system: 'rabbitmq',
+    place: `rabbitmq ${host}${pathname === '/' ? '' : pathname}`,
+    target(to, timeoutMs) {
+      if (to.transport !== 'rabbitmq') throw wrong(name, to)
+      const { exchange } = to
+      const routingKey = to.routingKey === undefined ? '' : exampleOf(to.routingKey)
+      const { persistent = true, mandatory = true } = 'mode' in to ? to : {}
+      const declare = targetTopology(exchange, routingKey, to.declare)
+      return { exchange, routingKey, persistent, mandatory, declare, ...limit(timeoutMs) }
+    },
+    source(from, _route, rejected) {
+      if (from.transport !== 'rabbitmq') throw wrong(name, from)
+      const { queue, prefetch } = from
+      return { queue, window: prefetch, rejected, declare: sourceTopology(from) }
+    },
+  })
+}
+
+function targetTopology(
+  exchange: string,
+  routingKey: string,
+  declare: (TargetConfig & { transport: 'rabbitmq' })['declare'],
+): Topology {
+  if (declare === undefined) return {}
+  return declare === 'classic' || declare === 'quorum'
+    ? { queues: [{ name: routingKey, type: declare }] }
+    : { exchanges: [{ name: exchange, type: declare }] }
+}
+
+function sourceTopology({ queue, declare, bindings }: SourceConfig & { transport: 'rabbitmq' }): Topology {
+  return {
+    exchanges: bindings.flatMap(({ exchange, declare: type }) =>
+      type === undefined ? [] : [{ name: exchange, type }],
+    ),
+    queues: declare === undefined ? [] : [{ name: queue, type: declare }],
+    bindings: bindings.map(({ exchange, routingKey }) => ({ exchange, routingKey, queue })),
+  }
 }
 
 function limit(timeoutMs: number | undefined) {

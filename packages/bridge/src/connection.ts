@@ -26,6 +26,8 @@ export interface TargetOptions extends PublishTelemetry {
 export interface SourceOptions extends ConsumeOptions {
   /** The route: what tells its session and its connection apart from those of other routes. */
   readonly route: string
+  /** What becomes of what is given up and was not published as a dead letter. Default `drop`. */
+  readonly rejected?: 'drop' | 'broker'
   readonly signal: AbortSignal
 }
 
@@ -54,7 +56,7 @@ export interface Mapping<P, S> {
   readonly system: System
   readonly place: string
   readonly target: (to: TargetConfig | DeadLetterConfig, timeoutMs: number | undefined) => P
-  readonly source: (from: SourceConfig, route: string) => S
+  readonly source: (from: SourceConfig, route: string, rejected: 'drop' | 'broker') => S
   readonly address?: () => Address | null
   /** The one whose publishers are used; default: the same. */
   readonly sender?: Broker<P, S>
@@ -73,8 +75,8 @@ export function connectionOf<P extends object, S extends object>(
     binding: broker.transport.binding,
     publisher: (to, { timeoutMs, ...telemetry }) =>
       sender.publisher({ ...target(to, timeoutMs), ...telemetry }),
-    subscribe(from, { route, ...options }, handler) {
-      const settings = { ...source(from, route), concurrency: CONCURRENCY, ...options }
+    subscribe(from, { route, rejected = 'drop', ...options }, handler) {
+      const settings = { ...source(from, route, rejected), concurrency: CONCURRENCY, ...options }
       return handler.raw
         ? broker.subscribe({ ...settings, raw: true }, handler.run)
         : broker.subscribe({ ...settings, raw: false }, handler.run)

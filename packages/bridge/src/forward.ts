@@ -117,11 +117,16 @@ const KINDS: Readonly<Record<TargetConfig['transport'], Target>> = {
   http: 'url',
   kafka: 'kafkaTopic',
   mqtt: 'mqttTopic',
+  rabbitmq: 'routingKey',
 }
 
 function renderedDestination(to: TargetConfig, scope: Scope): string | undefined {
   const template = destinationOf(to)
   if (isStatic(template)) return undefined
+  if (to.transport === 'rabbitmq') {
+    // With the exchange, as the publisher reads it: the default one is named by nothing before the colon.
+    return `${to.exchange}:${to.routingKey === undefined ? '' : render(to.routingKey, scope, 'routingKey')}`
+  }
   const text = render(template, scope, KINDS[to.transport])
   // The publisher's own origin is kept; a whole URL would be the destination's name in spans.
   return to.transport === 'http' ? text.replace(/^https?:\/\/[^/?]*/i, '') : text
@@ -131,7 +136,7 @@ function renderedDestination(to: TargetConfig, scope: Scope): string | undefined
 function keyOf(
   to: TargetConfig,
   scope: Scope,
-  { message, position }: Delivery,
+  { message, position, orderKey }: Delivery,
   source: System,
 ): string | Uint8Array | undefined {
   if (to.transport === 'kafka' && to.key !== undefined) return render(to.key, scope, 'kafkaKey')
@@ -139,5 +144,7 @@ function keyOf(
   const { event } = scope
   if (typeof event?.partitionkey === 'string') return event.partitionkey
   if (source === 'mqtt') return position.destination
+  // The routing key.
+  if (source === 'rabbitmq') return orderKey
   return source === 'http' ? event?.subject : undefined
 }

@@ -11,7 +11,7 @@ import {
 import { faultOfMqttTopic } from './template.ts'
 
 /** `messaging.system` of the transports whose headers are known here. */
-export type System = 'http' | 'kafka' | 'mqtt'
+export type System = 'http' | 'kafka' | 'mqtt' | 'rabbitmq'
 
 /**
  * Headers that no route passes on, whatever its configuration: secrets of the hop they came over, and what describes
@@ -40,7 +40,12 @@ export const NEVER_PASSED: ReadonlySet<string> = new Set([
 ])
 
 /** What attributes' headers begin with in each binding. MQTT 5 has bare names (§3.1.3). */
-const ATTRIBUTE_PREFIX: Readonly<Record<System, string>> = { http: 'ce-', kafka: 'ce_', mqtt: '' }
+const ATTRIBUTE_PREFIX: Readonly<Record<System, string>> = {
+  http: 'ce-',
+  kafka: 'ce_',
+  mqtt: '',
+  rabbitmq: 'cloudEvents:',
+}
 
 /** The header that carries an attribute in binary mode. */
 export function attributeHeader(system: System, attribute: string): string {
@@ -50,9 +55,10 @@ export function attributeHeader(system: System, attribute: string): string {
 /** Whether a header carries an attribute of the event: it is part of the event, never a header beside it. */
 function isAttribute(system: System, name: string): boolean {
   // MQTT has the bare names, so that case tells `deviceId`, a property beside the event, from an attribute.
-  return system === 'mqtt'
-    ? /^[a-z0-9]+$/.test(name)
-    : name.toLowerCase().startsWith(ATTRIBUTE_PREFIX[system])
+  if (system === 'mqtt') return /^[a-z0-9]+$/.test(name)
+  // Both separators are in use (AMQP binding §3.1.3.1).
+  if (system === 'rabbitmq') return /^cloudevents[:_]/i.test(name)
+  return name.toLowerCase().startsWith(ATTRIBUTE_PREFIX[system])
 }
 
 /** Names that a transport cannot carry. */
@@ -60,6 +66,8 @@ const NAME_ALLOWED: Readonly<Record<System, (name: string) => boolean>> = {
   http: (name) => /^[\w!#$%&'*+.^`|~-]+$/.test(name),
   kafka: () => true,
   mqtt: isMqttText,
+  // A short string of AMQP 0-9-1 §4.2.5.3.
+  rabbitmq: (name) => name.isWellFormed() && Buffer.byteLength(name) <= 255,
 }
 
 const VALUE_ALLOWED: Readonly<Record<System, (value: HeaderValue) => boolean>> = {
@@ -68,6 +76,7 @@ const VALUE_ALLOWED: Readonly<Record<System, (value: HeaderValue) => boolean>> =
     typeof value === 'string' && /^(?:[\u0021-\u007e](?:[\t\u0020-\u007e]*[\u0021-\u007e])?)?$/.test(value),
   kafka: () => true,
   mqtt: (value) => typeof value === 'string' && isMqttText(value),
+  rabbitmq: (value) => typeof value === 'string' && value.isWellFormed(),
 }
 
 /** MQTT 5 §1.5.4: well-formed UTF-8 without NUL, at most 65,535 bytes. */
@@ -139,16 +148,22 @@ function base64(value: HeaderValue): string {
 /**
  * The properties of a message that travel on: as the property where a transport has it (`native`, with its name there),
  * else as a header. Those without a header's name travel only where both sides have them: an expiry means nothing after
- * a wait elsewhere. Not here: the content type, which the binding writes and raw messages keep; message id, priority
- * and time, which none of these transports lets a sender set.
+ * a wait elsewhere. Not here: the content type, which the binding writes and raw messages keep.
  */
 export const PROPERTIES = {
-  correlationId: { header: 'correlation-id', native: { mqtt: 'Correlation Data' } },
-  replyTo: { header: 'reply-to', native: { mqtt: 'Response Topic' } },
-  expiryMs: { header: null, native: { mqtt: 'Message Expiry Interval' } },
-} as const satisfies Partial<Record<keyof MessageProperties, Property>>
+  messageId: { header: 'message-id', native: { rabbitmq: 'message_id' } },
+  correlationId: {
+    header: 'correlation-id',
+    native: { mqtt: 'Correlation Data', rabbitmq: 'correlation_id' },
+  },
+  replyTo: { header: 'reply-to', native: { mqtt: 'Response Topic', rabbitmq: 'reply_to' } },
+  expiryMs: { header: null, native: { mqtt: 'Message Expiry Interval', rabbitmq: 'expiration' } },
+  timestampMs: { header: null, native: { rabbitmq: 'timestamp' } },
+  priority: { header: null, native: { rabbitmq: 'priority' } },
+} as const satisfies Partial<Record<keyof MessageProperties, TransportProperty>>
 
-interface Property {
+/** Where a property of a message is, and what it is called there. */
+export interface TransportProperty {
   readonly header: string | null
   readonly native: Readonly<Partial<Record<System, string>>>
 }
@@ -162,43 +177,49 @@ export function passOn({ headers, properties = {} }: Message, rules: HeaderRules
   const written: Header[] = []
   const read = new Set<string>()
 
-  function textProperty(
-    name: 'correlationId' | 'replyTo',
-    fits: (value: string) => boolean,
-  ): string | undefined {
-    const { header }: Property & { readonly header: string } = PROPERTIES[name]
+  /** As the property where the target has one that can hold it, else as a header. */
+  function textProperty(name: 'messageId' | 'correlationId' | 'replyTo'): MessageProperties {
+    const { header }: TransportProperty & { readonly header: string } = PROPERTIES[name]
     const value = properties[name] ?? (mayPass(header, rules) ? headerText(headers, header) : null)
-    if (value === null) return undefined
-    if (isNative(name, rules.to) && fits(value)) {
+    if (value === null) return {}
+    if (isNative(name, rules.to) && fitsProperty(name, value, rules.to)) {
       read.add(header)
-      return value
+      return { [name]: value }
     }
     if (properties[name] !== undefined) {
       read.add(header)
       written.push([header, value])
     }
-    return undefined
+    return {}
   }
 
-  const correlationId = textProperty('correlationId', isMqttText)
-  // A response topic that MQTT refuses stays a header: it must not cost the event.
-  const replyTo = textProperty('replyTo', (value) => faultOfMqttTopic(value) === null)
-  const expiryMs = isNative('expiryMs', rules.to) ? properties.expiryMs : undefined
+  function numberProperty(name: 'expiryMs' | 'timestampMs' | 'priority'): MessageProperties {
+    const value = isNative(name, rules.to) ? properties[name] : undefined
+    return value === undefined ? {} : { [name]: value }
+  }
+
+  const kept: MessageProperties = {
+    ...textProperty('messageId'),
+    ...textProperty('correlationId'),
+    ...textProperty('replyTo'),
+    ...numberProperty('expiryMs'),
+    ...numberProperty('timestampMs'),
+    ...numberProperty('priority'),
+  }
   const beside = headers.filter(([name]) => !read.has(name.toLowerCase()))
   return {
     ...passHeaders([...beside, ...written], rules),
-    properties:
-      correlationId === undefined && replyTo === undefined && expiryMs === undefined
-        ? undefined
-        : {
-            ...(correlationId === undefined ? {} : { correlationId }),
-            ...(replyTo === undefined ? {} : { replyTo }),
-            ...(expiryMs === undefined ? {} : { expiryMs }),
-          },
+    properties: Object.keys(kept).length === 0 ? undefined : kept,
   }
 }
 
+/** What a property of the target cannot hold stays a header: it must not cost the event. */
+function fitsProperty(name: keyof MessageProperties, value: string, to: System): boolean {
+  if (to === 'rabbitmq') return value.isWellFormed() && Buffer.byteLength(value) <= 255
+  return isMqttText(value) && (name !== 'replyTo' || faultOfMqttTopic(value) === null)
+}
+
 function isNative(property: keyof typeof PROPERTIES, system: System): boolean {
-  const { native }: Property = PROPERTIES[property]
+  const { native }: TransportProperty = PROPERTIES[property]
   return native[system] !== undefined
 }

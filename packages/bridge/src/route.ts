@@ -11,6 +11,7 @@ import {
 } from '@throughline/core'
 import { UNKNOWN_TOPIC_CODE } from '@throughline/kafka'
 import { TAKEN_OVER_CODE } from '@throughline/mqtt'
+import { NOT_FOUND_CODE, UNROUTABLE_CODE } from '@throughline/rabbitmq'
 import { destinationOf, type RouteConfig } from './config/config.ts'
 import type { Connection, SourceHandler } from './connection.ts'
 import { createForward, headerRules } from './forward.ts'
@@ -118,8 +119,8 @@ export function startRoute({ route, source, target, deadLetter, log }: RouteSett
    */
   async function faultOf(error: ThroughlineError): Promise<ThroughlineError> {
     let fault = error
-    if (error.code === UNKNOWN_TOPIC_CODE && isStatic(destinationOf(to))) {
-      // The topic that the configuration names is missing: whoever runs the bridge creates it, and nothing is lost.
+    if (isMissing(error) && isStatic(destinationOf(to))) {
+      // What the configuration names is missing: whoever runs the bridge creates it, and nothing is lost.
       fault = new UnavailableError(error.message, { cause: error, code: error.code })
     } else if (error.code === TAKEN_OVER_CODE) {
       unworkable.reject(error)
@@ -183,6 +184,7 @@ export function startRoute({ route, source, target, deadLetter, log }: RouteSett
       from,
       {
         route: name,
+        rejected: route.rejected,
         signal: closing.signal,
         retry: { attempts: route.retry.attempts, ...route.retry.backoff },
         onExhausted: route.onExhausted,
@@ -261,12 +263,18 @@ export function startRoute({ route, source, target, deadLetter, log }: RouteSett
   }
 }
 
+/** No such topic, exchange, or queue that takes the message. */
+function isMissing({ code }: ThroughlineError): boolean {
+  return code === UNKNOWN_TOPIC_CODE || code === NOT_FOUND_CODE || code === UNROUTABLE_CODE
+}
+
 function asError(thrown: unknown): Error {
   return thrown instanceof Error ? thrown : new Error(String(thrown))
 }
 
 function placesOf(from: RouteConfig['from']): string {
-  return from.transport === 'http' ? from.path : from.topics.join(', ')
+  if (from.transport === 'http') return from.path
+  return from.transport === 'rabbitmq' ? from.queue : from.topics.join(', ')
 }
 
 /** Baggage is for one's own side: an HTTP server beyond this machine gets the trace alone. */

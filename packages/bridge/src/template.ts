@@ -8,7 +8,7 @@ import {
 } from '@throughline/core'
 
 /** Where a rendered text goes, which decides what is legal in it. */
-export type Target = 'kafkaTopic' | 'kafkaKey' | 'mqttTopic' | 'url'
+export type Target = 'kafkaTopic' | 'kafkaKey' | 'mqttTopic' | 'routingKey' | 'url'
 
 /** `{{ event.subject }}`, as its segments. */
 type Expression = readonly string[]
@@ -182,6 +182,12 @@ const TARGETS: Readonly<Record<Target, TargetRules>> = {
     },
     faultOfResult: faultOfMqttTopic,
   },
+  routingKey: {
+    encode: same,
+    // Words are divided by dots: an empty value would shift those behind it.
+    faultOfValue: (value) => (value === '' ? 'is empty' : null),
+    faultOfResult: faultOfRoutingKey,
+  },
   url: {
     encode: (value) => encodeURIComponent(value.toWellFormed()),
     // A dot segment is taken out by every URL parser, encoded or not, and would climb out of its path.
@@ -204,6 +210,11 @@ export function faultOfMqttTopic(topic: string): string | null {
   if (topic.startsWith('$')) return "begins with $, which is the broker's own"
   if (NOT_MQTT.test(topic)) return 'has a character that MQTT does not allow'
   return Buffer.byteLength(topic) > 65_535 ? 'is longer than 65,535 bytes' : null
+}
+
+/** What is wrong with a routing key of AMQP 0-9-1 (a short string); null: nothing. */
+export function faultOfRoutingKey(routingKey: string): string | null {
+  return Buffer.byteLength(routingKey) > 255 ? 'is longer than 255 bytes' : null
 }
 
 function quote(text: string): string {

@@ -17,6 +17,7 @@ function address(name: string): string {
 
 export const kafkaBrokers = () => address('KAFKA_BROKERS')
 export const mqttUrl = () => address('MQTT_URL')
+export const amqpUrl = () => address('AMQP_URL')
 
 export function unique(name: string): string {
   return `${name}-${randomBytes(4).toString('hex')}`
@@ -50,13 +51,17 @@ export async function kafkaInbox(t: TestContext, topic: string): Promise<readonl
   return messages
 }
 
-/** A bridge in this process, closed after the test, once its routes are ready. `yaml` may use ${KAFKA_BROKERS} and ${MQTT_URL}. */
+/** A bridge in this process, closed after the test, once its routes are ready. `yaml` may use ${KAFKA_BROKERS}, ${MQTT_URL} and ${AMQP_URL}. */
 export async function runBridge(
   t: TestContext,
   yaml: string,
 ): Promise<{ readonly bridge: Bridge; readonly log: ReturnType<typeof makeLog> }> {
   const log = recordingLog()
-  const config = parseConfig(yaml, 'test.yaml', { KAFKA_BROKERS: kafkaBrokers(), MQTT_URL: mqttUrl() })
+  const config = parseConfig(yaml, 'test.yaml', {
+    KAFKA_BROKERS: kafkaBrokers(),
+    MQTT_URL: mqttUrl(),
+    AMQP_URL: amqpUrl(),
+  })
   const bridge = await startBridge(config, { log })
   t.after(() => bridge.close())
   await eventually(

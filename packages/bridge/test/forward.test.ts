@@ -5,6 +5,7 @@ import { type Binding, type Delivery, headerText, type Message } from '@throughl
 import { httpBinding } from '@throughline/http'
 import { kafkaBinding } from '@throughline/kafka'
 import { mqttBinding } from '@throughline/mqtt'
+import { rabbitmqBinding } from '@throughline/rabbitmq'
 import { parseConfig } from '../src/config/read.ts'
 import { createForward } from '../src/forward.ts'
 import type { System } from '../src/headers.ts'
@@ -13,16 +14,19 @@ const BINDINGS: Readonly<Record<System, Binding>> = {
   http: httpBinding,
   kafka: kafkaBinding,
   mqtt: mqttBinding,
+  rabbitmq: rabbitmqBinding,
 }
 const FROM: Readonly<Record<System, string>> = {
   http: '{ connection: http, path: /events, headers: [x-a] }',
   kafka: '{ connection: kafka, topics: from, group: g }',
   mqtt: '{ connection: mqtt, topics: "from/#" }',
+  rabbitmq: '{ connection: rabbitmq, queue: from }',
 }
 const TO: Readonly<Record<System, string>> = {
   http: '{ connection: http, url: "http://h:1/x/{{ event.subject }}?y=1", headers: { x-a: configured } }',
   kafka: '{ connection: kafka, topic: to }',
   mqtt: '{ connection: mqtt, topic: "to/{{ event.subject }}" }',
+  rabbitmq: '{ connection: rabbitmq, exchange: to, routingKey: "x.{{ event.subject }}" }',
 }
 
 function forward(
@@ -36,6 +40,7 @@ function forward(
   http: { type: http, listen: "127.0.0.1:1" }
   kafka: { type: kafka, brokers: "k:1" }
   mqtt: { type: mqtt, url: "mqtt://m" }
+  rabbitmq: { type: rabbitmq, url: "amqp://r" }
 routes:
   r:
     from: ${FROM[from]}

@@ -120,6 +120,21 @@ test('a header that would become an attribute at the target goes under another n
   assert.deepEqual(passed([['ce_x-y', 'red']], rules('mqtt', 'kafka')).dropped, ['ce_x-y'])
 })
 
+test('attributes of RabbitMQ are known by both separators, in any case, and are no headers beside the event', () => {
+  const headers: Header[] = [
+    ['cloudEvents:id', '1'],
+    ['cloudEvents_type', 't'],
+    ['CLOUDEVENTS:source', '/s'],
+    ['tenant', 'acme'],
+  ]
+  assert.deepEqual(passed(headers, rules('rabbitmq', 'kafka')).headers, [['tenant', 'acme']])
+  assert.deepEqual(passed([['cloudEvents:id', '1']], rules('kafka', 'rabbitmq')).dropped, ['cloudEvents:id'])
+  assert.deepEqual(passed([['n'.repeat(256), 'x']], rules('kafka', 'rabbitmq')).dropped, ['n'.repeat(256)])
+  assert.deepEqual(passed([['bytes', Uint8Array.of(0xff)]], rules('kafka', 'rabbitmq')).headers, [
+    ['bytes-b64', '/w=='],
+  ])
+})
+
 test('what the target cannot express is base64 under the name and -b64, else dropped and named', () => {
   const bytes = Uint8Array.of(0xff, 0x00)
   assert.deepEqual(passed([['x-bytes', bytes]], rules('kafka', 'kafka')).headers, [['x-bytes', bytes]])
@@ -163,9 +178,12 @@ test('properties travel as the table says: as property where the target has it, 
   assert.deepEqual(
     Object.entries(PROPERTIES).map(([name, { header, native }]) => [name, header, native]),
     [
-      ['correlationId', 'correlation-id', { mqtt: 'Correlation Data' }],
-      ['replyTo', 'reply-to', { mqtt: 'Response Topic' }],
-      ['expiryMs', null, { mqtt: 'Message Expiry Interval' }],
+      ['messageId', 'message-id', { rabbitmq: 'message_id' }],
+      ['correlationId', 'correlation-id', { mqtt: 'Correlation Data', rabbitmq: 'correlation_id' }],
+      ['replyTo', 'reply-to', { mqtt: 'Response Topic', rabbitmq: 'reply_to' }],
+      ['expiryMs', null, { mqtt: 'Message Expiry Interval', rabbitmq: 'expiration' }],
+      ['timestampMs', null, { rabbitmq: 'timestamp' }],
+      ['priority', null, { rabbitmq: 'priority' }],
     ],
   )
   const all = { correlationId: 'c1', replyTo: 'answers/1', expiryMs: 5000, timestampMs: 1 }
@@ -189,6 +207,18 @@ test('properties travel as the table says: as property where the target has it, 
     properties: { correlationId: 'c1', replyTo: 'answers/1' },
   })
   assert.deepEqual(passed(asHeaders, rules('kafka', 'kafka')).headers, asHeaders)
+  const rabbit = { messageId: 'm1', ...all, priority: 3 }
+  assert.deepEqual(passed([], rules('rabbitmq', 'rabbitmq'), rabbit).properties, rabbit)
+  assert.deepEqual(passed([], rules('rabbitmq', 'mqtt'), rabbit), {
+    headers: [['message-id', 'm1']],
+    dropped: [],
+    properties: { correlationId: 'c1', replyTo: 'answers/1', expiryMs: 5000 },
+  })
+  assert.deepEqual(passed([['message-id', 'é'.repeat(128)]], rules('kafka', 'rabbitmq')), {
+    headers: [['message-id', 'é'.repeat(128)]],
+    dropped: [],
+    properties: undefined,
+  })
 })
 
 test('a response topic that MQTT refuses stays a header, and one from HTTP has to be named', () => {

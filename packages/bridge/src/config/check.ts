@@ -18,6 +18,9 @@ export function checkConfig(
   for (const route of routes) {
     checkSource(route, connections, served, document)
     checkRaw(route, document)
+    checkRoutingKey(route.to, ['routes', route.name, 'to'], document)
+    if (route.deadLetter !== undefined)
+      checkRoutingKey(route.deadLetter, ['routes', route.name, 'deadLetter'], document)
     checkLoop(route, route.to, ['routes', route.name, 'to'], connections, document)
     if (route.deadLetter !== undefined) {
       checkLoop(route, route.deadLetter, ['routes', route.name, 'deadLetter'], connections, document)
@@ -97,8 +100,35 @@ function checkRaw({ name, from, to }: RouteConfig, document: ConfigDocument): vo
   }
 }
 
+/** Without an exchange the routing key names a queue; what is declared has to fit what is named. */
+function checkRoutingKey(
+  to: TargetConfig | DeadLetterConfig,
+  path: readonly string[],
+  document: ConfigDocument,
+): void {
+  if (to.transport !== 'rabbitmq') return
+  const { exchange, routingKey, declare } = to
+  const isQueue = declare === 'classic' || declare === 'quorum'
+  if (exchange === '' && routingKey === undefined) {
+    document.report(path, 'needs an exchange, or a routingKey that names a queue')
+  } else if (declare !== undefined && isQueue !== (exchange === '')) {
+    document.report(
+      [...path, 'declare'],
+      isQueue
+        ? `${declare} is a kind of queue: with an exchange expected direct, fanout, topic or headers`
+        : `${declare} is a kind of exchange, and none is named: expected classic or quorum, or an exchange`,
+    )
+  } else if (isQueue && routingKey !== undefined && typeof routingKey !== 'string' && !isStatic(routingKey)) {
+    document.report(
+      [...path, 'declare'],
+      `the queue ${routingKey.source} differs by event and cannot be declared`,
+    )
+  }
+}
+
 export function templatesOf(to: TargetConfig): [field: string, template: Template][] {
   if (to.transport === 'http') return [['url', to.url]]
+  if (to.transport === 'rabbitmq') return to.routingKey === undefined ? [] : [['routingKey', to.routingKey]]
   if (to.transport === 'mqtt' || to.key === undefined) return [['topic', to.topic]]
   return [
     ['topic', to.topic],
@@ -117,6 +147,16 @@ function checkLoop(
   const source = connections.get(from.connection)
   const target = connections.get(to.connection)
   if (source === undefined || target === undefined || placeOf(source) === undefined) return
+  if (to.transport === 'rabbitmq') {
+    const template =
+      typeof to.routingKey === 'string' ? { source: to.routingKey, parts: [to.routingKey] } : to.routingKey
+    if (placeOf(source) === placeOf(target) && fillsQueue(from, to.exchange, template))
+      document.report(
+        [...path, 'routingKey'],
+        `${template?.source ?? to.exchange} leads to the queue that this route reads: its events would go round for ever`,
+      )
+    return
+  }
   const field = to.transport === 'http' ? 'url' : 'topic'
   const written = to.transport === 'http' ? to.url : to.topic
   const template = typeof written === 'string' ? { source: written, parts: [written] } : written
@@ -129,6 +169,23 @@ function checkLoop(
       [...path, field],
       `${template.source} is where this route reads from: its events would go round for ever`,
     )
+}
+
+/** Whether what goes to an exchange comes to the queue that a route reads, as far as the configuration tells. */
+function fillsQueue(
+  from: RouteConfig['from'],
+  exchange: string,
+  routingKey: Pick<Template, 'source' | 'parts'> = { source: '', parts: [] },
+): boolean {
+  if (from.transport !== 'rabbitmq') return false
+  if (exchange === '') return isStatic(routingKey) && routingKey.source === from.queue
+  return from.bindings.some(
+    (binding) =>
+      binding.exchange === exchange &&
+      (binding.declare === 'fanout' ||
+        binding.routingKey === '#' ||
+        (isStatic(routingKey) && binding.routingKey === routingKey.source)),
+  )
 }
 
 function readsTopic(
@@ -156,5 +213,9 @@ function isOwnUrl(written: string, from: RouteConfig['from'], source: Connection
 function placeOf(connection: ConnectionConfig): string | undefined {
   if (connection.type === 'kafka') return [...connection.brokers].sort().join()
   if (connection.type === 'mqtt') return new URL(connection.url).host
+  if (connection.type === 'rabbitmq') {
+    const { host, pathname } = new URL(connection.url)
+    return `${host}${pathname === '/' ? '' : pathname}`
+  }
   return connection.listen && `${connection.listen.host}:${connection.listen.port}`
 }

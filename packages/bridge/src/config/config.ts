@@ -16,7 +16,16 @@ export type DeadLetterConfig = OneOf<typeof deadLetterSchemas>
 
 /** Where a target's events go. */
 export function destinationOf(to: TargetConfig): Template {
-  return to.transport === 'http' ? to.url : to.topic
+  if (to.transport === 'http') return to.url
+  return to.transport === 'rabbitmq' ? routeOf(to) : to.topic
+}
+
+/** `exchange:routing key`, or the one of them that is not empty. */
+function routeOf({ exchange, routingKey }: TargetConfig & { transport: 'rabbitmq' }): Template {
+  if (routingKey === undefined) return { source: exchange, parts: [exchange] }
+  if (exchange === '') return routingKey
+  const { source, parts } = routingKey
+  return { source: `${exchange}:${source}`, parts: [`${exchange}:`, ...parts] }
 }
 
 /** One of `routes`, checked against its connections, with its defaults filled in. */
@@ -25,6 +34,8 @@ export interface RouteConfig {
   readonly from: SourceConfig
   readonly to: TargetConfig
   readonly deadLetter?: DeadLetterConfig
+  /** What a source does with what is given up and was not published as a dead letter; `broker` where it was asked for. */
+  readonly rejected: 'drop' | 'broker'
   readonly retry: {
     readonly attempts: number
     readonly backoff: { readonly minMs: number; readonly maxMs: number }

@@ -7,6 +7,7 @@ import { didYouMean } from './nearest.ts'
 import { ConfigError } from './problem.ts'
 import {
   adminSchema,
+  BROKER,
   connectionSchemas,
   deadLetterSchemas,
   fileSchema,
@@ -80,8 +81,7 @@ function readConfig(document: ConfigDocument, file: string): Config | undefined 
 function readConnection(value: unknown, path: Path, document: ConfigDocument): ConnectionConfig | undefined {
   const type = memberOf(value, 'type')
   const at = [...path, 'type']
-  if (type === 'rabbitmq') document.report(at, 'rabbitmq is not available in this version')
-  else if (!isRecord(value)) document.report(path, `expected a mapping with type: ${listed(TYPES)}`)
+  if (!isRecord(value)) document.report(path, `expected a mapping with type: ${listed(TYPES)}`)
   else if (type === undefined || type === null) document.report(at, `is required: expected ${listed(TYPES)}`)
   else {
     const known = transportOf(value)
@@ -111,13 +111,31 @@ function readRoute(
   if (!isRecord(value)) return undefined
   const from = readEnd('from', value, path, types, sourceSchemas, document)
   const to = readEnd('to', value, path, types, targetSchemas, document)
+  const rejected = value.deadLetter === BROKER ? BROKER : 'drop'
+  if (rejected === BROKER && from !== undefined && from.transport !== 'rabbitmq') {
+    document.report(
+      [...path, 'deadLetter'],
+      `broker is for events from RabbitMQ, not from ${from.transport}: expected a mapping with connection`,
+    )
+  }
   const letter =
-    value.deadLetter === undefined
+    value.deadLetter === undefined || rejected === BROKER
       ? null
       : readEnd('deadLetter', value, path, types, deadLetterSchemas, document)
   if (own === undefined || from === undefined || to === undefined || letter === undefined) return undefined
-  const { retry, onExhausted, trace } = own
-  return { name, from, to, ...(letter === null ? {} : { deadLetter: letter }), retry, onExhausted, trace }
+  const { retry, trace } = own
+  // The broker keeps what it is given.
+  const onExhausted = rejected === BROKER ? 'drop' : own.onExhausted
+  return {
+    name,
+    from,
+    to,
+    ...(letter === null ? {} : { deadLetter: letter }),
+    rejected,
+    retry,
+    onExhausted,
+    trace,
+  }
 }
 
 /** One end of a route, by the schema that its connection's type asks for. */
@@ -160,7 +178,7 @@ function readEnd<Schemas extends Readonly<Record<TransportName, z.ZodType>>>(
 
 function transportOf(connection: unknown): TransportName | undefined {
   const type = memberOf(connection, 'type')
-  return type === 'http' || type === 'kafka' || type === 'mqtt' ? type : undefined
+  return type === 'http' || type === 'kafka' || type === 'mqtt' || type === 'rabbitmq' ? type : undefined
 }
 
 /** What is to be kept out of logs: passwords, and values of headers that authorize. */
@@ -171,7 +189,7 @@ function secretsOf(
   const secrets: string[] = []
   for (const connection of connections.values()) {
     if (connection.type === 'kafka' && connection.sasl !== undefined) secrets.push(connection.sasl.password)
-    if (connection.type !== 'mqtt') continue
+    if (connection.type !== 'mqtt' && connection.type !== 'rabbitmq') continue
     secrets.push(...passwordIn(connection.url))
     if (connection.password !== undefined) secrets.push(connection.password)
   }

@@ -45,9 +45,14 @@ function headingOf(path: string, properties: JsonObject): string {
   const { type } = properties
   if (isObject(type) && typeof type.const === 'string') return `${path} (${type.const})`
   if (!('connection' in properties)) return path === '' ? 'The file' : path
-  const transport =
-    'url' in properties || 'path' in properties ? 'http' : 'qos' in properties ? 'mqtt' : 'kafka'
-  return `${path} (${transport})`
+  return `${path} (${transportOf(properties)})`
+}
+
+/** Which transport an end of a route is for, by the field that only it has. */
+function transportOf(properties: JsonObject): string {
+  if ('url' in properties || 'path' in properties) return 'http'
+  if ('exchange' in properties || 'queue' in properties) return 'rabbitmq'
+  return 'qos' in properties ? 'mqtt' : 'kafka'
 }
 
 function isLeaf(field: Json): boolean {

@@ -1,5 +1,11 @@
 import { z } from 'zod'
-import { faultOfKafkaTopic, faultOfMqttTopic, isStatic, type Template } from '../template.ts'
+import {
+  faultOfKafkaTopic,
+  faultOfMqttTopic,
+  faultOfRoutingKey,
+  isStatic,
+  type Template,
+} from '../template.ts'
 import {
   address,
   duration,
@@ -78,6 +84,17 @@ export const connectionSchemas = {
     username: text('a user name').exactOptional().describe('User name'),
     password: text('a password').exactOptional().describe('Password; best kept in the environment'),
   }),
+  rabbitmq: z.strictObject({
+    type: z.literal('rabbitmq').describe('RabbitMQ, by AMQP 0-9-1'),
+    url: text('an address such as amqp://localhost:5672/vhost (amqps:// with TLS)', (value) =>
+      faultOfUrl(value, ['amqp:', 'amqps:']),
+    ).describe('The broker; without a path its virtual host /'),
+    username: text('a user name').exactOptional().describe('User name. Default: the one in url, else guest'),
+    password: text('a password').exactOptional().describe('Password; best kept in the environment'),
+    connectionName: text('a name')
+      .exactOptional()
+      .describe("Name that the broker's tools show. Default throughline"),
+  }),
 } as const
 
 export type TransportName = keyof typeof connectionSchemas
@@ -89,6 +106,23 @@ const qos = z
   })
   .prefault(1)
 const QOS = { 0: 0, 1: 1, 2: 2 } as const
+const exchangeName = pattern(
+  'the name of an exchange, without a colon; empty for the default exchange',
+  /^[^:{}]{0,127}$/,
+).prefault('')
+const EXCHANGE_TYPES = ['direct', 'fanout', 'topic', 'headers'] as const
+const QUEUE_TYPES = ['classic', 'quorum'] as const
+const queueName = text('the name of a queue', (value) =>
+  Buffer.byteLength(value) > 255 ? 'is longer than 255 bytes' : null,
+)
+const declared = word([...EXCHANGE_TYPES, ...QUEUE_TYPES])
+  .exactOptional()
+  .describe(
+    'Declares, durable, the exchange as direct, fanout, topic or headers; without an exchange the queue that routingKey names as classic or quorum. Default: it has to be there',
+  )
+const mandatory = flag()
+  .prefault(true)
+  .describe('What no queue takes is an error. false: the broker drops it without a word')
 const httpUrl = 'a URL such as http://localhost:8080/events'
 
 function headers() {
@@ -162,6 +196,33 @@ export const sourceSchemas = {
       .describe('Share name: subscribers with the same one divide the messages among them'),
     raw,
   }),
+  rabbitmq: tagged('rabbitmq', {
+    connection,
+    queue: queueName.describe('Queue to read'),
+    prefetch: integer(1, 65_535)
+      .prefault(256)
+      .describe('Unsettled deliveries at which the broker stops sending'),
+    declare: word(QUEUE_TYPES)
+      .exactOptional()
+      .describe('Declares the queue, durable, as classic or quorum. Default: it has to be there'),
+    bindings: z
+      .array(
+        z.strictObject({
+          exchange: pattern('the name of an exchange', /^[^:{}]{1,127}$/).describe('Exchange'),
+          routingKey: z
+            .string({ error: 'expected a routing key' })
+            .max(255)
+            .prefault('')
+            .describe('Routing key; of a topic exchange a pattern: * is one word, # any number'),
+          declare: word(EXCHANGE_TYPES)
+            .exactOptional()
+            .describe('Declares the exchange, durable, with this type. Default: it has to be there'),
+        }),
+      )
+      .prefault(() => [])
+      .describe('What the queue is bound to'),
+    raw,
+  }),
 } as const
 
 /** `to`, by the connection's type. */
@@ -199,6 +260,20 @@ export const targetSchemas = {
     mode,
     raw,
   }),
+  rabbitmq: tagged('rabbitmq', {
+    connection,
+    exchange: exchangeName.describe(
+      'Exchange. Default: the default exchange, of which routingKey names a queue',
+    ),
+    routingKey: template('a routing key', faultOfRoutingKeyTemplate).exactOptional().describe('Routing key'),
+    declare: declared,
+    persistent: flag()
+      .prefault(true)
+      .describe("Whether messages survive the broker's restart, in queues that do"),
+    mandatory,
+    mode,
+    raw,
+  }),
 } as const
 
 /** `deadLetter`, by the connection's type: fixed places, because an invalid event has nothing to fill a template with. */
@@ -218,7 +293,18 @@ export const deadLetterSchemas = {
     topic: text('an MQTT topic', faultOfMqttTopic).describe('Topic'),
     qos: qos.describe('Quality of service'),
   }),
+  rabbitmq: tagged('rabbitmq', {
+    connection,
+    exchange: exchangeName.describe(
+      'Exchange. Default: the default exchange, of which routingKey names a queue',
+    ),
+    routingKey: text('a routing key', faultOfRoutingKey).exactOptional().describe('Routing key'),
+    declare: declared,
+  }),
 } as const
+
+/** `deadLetter: broker`: the source's own. */
+export const BROKER = 'broker'
 
 /** What a route has beside its ends. */
 export const routeShape = {
@@ -272,9 +358,11 @@ export const fileSchema = z.strictObject({
         from: z.union(inOrder(sourceSchemas)).describe('Where events come from'),
         to: z.union(inOrder(targetSchemas)).describe('Where they go'),
         deadLetter: z
-          .union(inOrder(deadLetterSchemas))
+          .union([...inOrder(deadLetterSchemas), z.literal(BROKER)])
           .exactOptional()
-          .describe('Where events go that are given up'),
+          .describe(
+            'Where events go that are given up. broker, from RabbitMQ only: the dead letter exchange of the queue; one that has none drops them',
+          ),
         ...routeShape,
       }),
     )
@@ -282,8 +370,13 @@ export const fileSchema = z.strictObject({
   admin: adminSchema.exactOptional().describe('HTTP server for probes'),
 })
 
-function inOrder<Http, Kafka, Mqtt>(schemas: { http: Http; kafka: Kafka; mqtt: Mqtt }): [Http, Kafka, Mqtt] {
-  return [schemas.http, schemas.kafka, schemas.mqtt]
+function inOrder<Http, Kafka, Mqtt, Rabbitmq>(schemas: {
+  http: Http
+  kafka: Kafka
+  mqtt: Mqtt
+  rabbitmq: Rabbitmq
+}): [Http, Kafka, Mqtt, Rabbitmq] {
+  return [schemas.http, schemas.kafka, schemas.mqtt, schemas.rabbitmq]
 }
 
 /** An object whose result says which transport it is for; the file does not, its connection does. */
@@ -317,6 +410,10 @@ function faultOfMqttTemplate(topic: Template): string | null {
   if (isStatic(topic)) return faultOfMqttTopic(topic.source)
   const example = topic.parts.map((part) => (typeof part === 'string' ? part : 'x')).join('')
   return faultOfMqttTopic(example)
+}
+
+function faultOfRoutingKeyTemplate(routingKey: Template): string | null {
+  return faultOfRoutingKey(constants(routingKey).join(''))
 }
 
 function faultOfUrlTemplate(url: Template): string | null {

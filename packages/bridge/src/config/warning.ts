@@ -63,6 +63,18 @@ function warnAboutTarget({ name, to, deadLetter, onExhausted }: RouteConfig, doc
       'QoS 0 cannot be at least once: an event counts as delivered when it was handed to the client',
     )
   }
+  if (to.transport === 'rabbitmq' && !to.mandatory) {
+    document.warn(
+      [...path, 'to', 'mandatory'],
+      'false cannot be at least once: what no queue takes is dropped by the broker and counts as delivered',
+    )
+  }
+  if (to.transport === 'rabbitmq' && !to.persistent) {
+    document.warn(
+      [...path, 'to', 'persistent'],
+      'false: a restart of the broker loses what it has not delivered',
+    )
+  }
   if (deadLetter?.transport === 'mqtt' && deadLetter.qos === 0) {
     document.warn([...path, 'deadLetter', 'qos'], 'QoS 0 cannot be at least once: a dead letter may be lost')
   }

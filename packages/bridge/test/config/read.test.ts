@@ -141,12 +141,54 @@ const wrong: readonly [what: string, text: string, expected: readonly string[]][
   [
     'a type that is not there, and nothing more about its routes',
     ROUTE.replace('type: kafka', 'type: kafkaa'),
-    ['3:18 connections.kafka.type: expected http, kafka or mqtt, not kafkaa; did you mean kafka?'],
+    ['3:18 connections.kafka.type: expected http, kafka, mqtt or rabbitmq, not kafkaa; did you mean kafka?'],
   ],
   [
-    'RabbitMQ',
-    ROUTE.replace('type: kafka, brokers: "k1:9092"', 'type: rabbitmq, url: "amqp://x"'),
-    ['3:18 connections.kafka.type: rabbitmq is not available in this version'],
+    'a target at RabbitMQ that is nowhere, and declarations that do not fit it',
+    `connections:
+  web: { type: http, listen: 127.0.0.1:8081 }
+  rabbit: { type: rabbitmq, url: "http://r" }
+routes:
+  nowhere:
+    from: { connection: web, path: /a }
+    to: { connection: rabbit }
+  queue:
+    from: { connection: web, path: /b }
+    to: { connection: rabbit, exchange: x, declare: quorum }
+    deadLetter: broker
+  exchange:
+    from: { connection: web, path: /c }
+    to: { connection: rabbit, routingKey: q, declare: topic }
+  template:
+    from: { connection: web, path: /d }
+    to: { connection: rabbit, routingKey: "q.{{ event.subject }}", declare: classic }
+`,
+    [
+      '3:34 connections.rabbit.url: has the scheme http:; expected an address such as amqp://localhost:5672/vhost (amqps:// with TLS)',
+      '7:5 routes.nowhere.to: needs an exchange, or a routingKey that names a queue',
+      '10:44 routes.queue.to.declare: quorum is a kind of queue: with an exchange expected direct, fanout, topic or headers',
+      '11:5 routes.queue.deadLetter: broker is for events from RabbitMQ, not from http: expected a mapping with connection',
+      '14:46 routes.exchange.to.declare: topic is a kind of exchange, and none is named: expected classic or quorum, or an exchange',
+      '17:68 routes.template.to.declare: the queue q.{{ event.subject }} differs by event and cannot be declared',
+    ],
+  ],
+  [
+    'a route that fills the queue it reads',
+    `connections:
+  rabbit: { type: rabbitmq, url: "amqp://r/v" }
+  again: { type: rabbitmq, url: "amqp://other@r/v" }
+routes:
+  queue:
+    from: { connection: rabbit, queue: q }
+    to: { connection: again, routingKey: q }
+  exchange:
+    from: { connection: rabbit, queue: q, bindings: [{ exchange: x, routingKey: "#" }] }
+    to: { connection: rabbit, exchange: x, routingKey: "a.{{ event.subject }}" }
+`,
+    [
+      '7:30 routes.queue.to.routingKey: q leads to the queue that this route reads: its events would go round for ever',
+      '10:44 routes.exchange.to.routingKey: a.{{ event.subject }} leads to the queue that this route reads: its events would go round for ever',
+    ],
   ],
   [
     'a broker without a port',

@@ -56,14 +56,7 @@ export async function runBridge(
   t: TestContext,
   yaml: string,
 ): Promise<{ readonly bridge: Bridge; readonly log: ReturnType<typeof makeLog> }> {
-  const log = recordingLog()
-  const config = parseConfig(yaml, 'test.yaml', {
-    KAFKA_BROKERS: kafkaBrokers(),
-    MQTT_URL: mqttUrl(),
-    AMQP_URL: amqpUrl(),
-  })
-  const bridge = await startBridge(config, { log })
-  t.after(() => bridge.close())
+  const { bridge, log } = await startingBridge(t, yaml)
   await eventually(
     () =>
       assert.ok(
@@ -74,6 +67,22 @@ export async function runBridge(
       timeoutMs: 30_000,
     },
   )
+  return { bridge, log }
+}
+
+/** The same, whether its routes are ready or not. */
+export async function startingBridge(
+  t: TestContext,
+  yaml: string,
+): Promise<{ readonly bridge: Bridge; readonly log: ReturnType<typeof makeLog> }> {
+  const log = recordingLog()
+  const config = parseConfig(yaml, 'test.yaml', {
+    KAFKA_BROKERS: kafkaBrokers(),
+    MQTT_URL: mqttUrl(),
+    AMQP_URL: amqpUrl(),
+  })
+  const bridge = await startBridge(config, { log })
+  t.after(() => bridge.close())
   return { bridge, log }
 }
 

@@ -4,14 +4,28 @@ import { headerText, type Message } from '@throughline/core'
 import { kafka } from '@throughline/kafka'
 import { rabbitmq, type Topology } from '@throughline/rabbitmq'
 import { eventually } from '@throughline/testkit'
-import { amqpUrl, kafkaBrokers, kafkaInbox, mqttInbox, newTopic, post, runBridge, unique } from './brokers.ts'
+import {
+  amqpUrl,
+  kafkaBrokers,
+  kafkaInbox,
+  mqttInbox,
+  newTopic,
+  post,
+  runBridge,
+  startingBridge,
+  unique,
+} from './brokers.ts'
 
 const LATE = { timeoutMs: 30_000 }
 const RABBIT = `rabbit: { type: rabbitmq, url: "$\{AMQP_URL}" }`
 const KAFKA = `kafka: { type: kafka, brokers: "$\{KAFKA_BROKERS}" }`
 
 /** Everything that comes into a queue from now on. */
-async function queueInbox(t: TestContext, queue: string, declare: Topology = {}): Promise<readonly Message[]> {
+async function queueInbox(
+  t: TestContext,
+  queue: string,
+  declare: Topology = {},
+): Promise<readonly Message[]> {
   const messages: Message[] = []
   const broker = rabbitmq({ url: amqpUrl() })
   t.after(() => broker.close())
@@ -70,7 +84,9 @@ routes:
     },
     { mode: 'binary' },
   )
-  const [result] = await source.transport.publisher({ topic }).publish([
+  const stranger = source.transport.publisher({ topic })
+  t.after(() => stranger.close())
+  const [result] = await stranger.publish([
     {
       ...encoded,
       headers: [
@@ -91,7 +107,7 @@ routes:
   assert.equal(mqtt.properties?.correlationId, 'c-1')
   assert.equal(headerText(mqtt.headers, 'message-id'), 'm-1')
   assert.equal(headerText(mqtt.headers, 'time'), '2026-01-01T00:00:00.123456789+01:00')
-  assert.deepEqual(mqtt.body, encoded.body)
+  assert.deepEqual(mqtt.body && new Uint8Array(mqtt.body), encoded.body)
   for (const { headers } of [amqp, mqtt]) {
     const contexts = headers.filter(([name]) => name.toLowerCase() === 'traceparent')
     assert.equal(contexts.length, 1)
@@ -118,7 +134,7 @@ routes:
   const source = kafka({ brokers: kafkaBrokers() })
   t.after(() => source.close())
   await source.publisher({ topic }).publish({ type: 't', source: '/s', id: '1' })
-  await eventually(() => assert.match(log.lines.join('\n'), /target .* away.*no queue/i), LATE)
+  await eventually(() => assert.match(log.lines.join('\n'), /target .* leads to no queue/), LATE)
   const queue = unique('late')
   const taken = await queueInbox(t, queue, {
     exchanges: [{ name: exchange, type: 'fanout' }],
@@ -133,7 +149,7 @@ test('an exchange that is not there is waited for, at the source too', async (t)
   const queue = unique('late')
   const topic = await newTopic('late', 1)
   const records = await kafkaInbox(t, topic)
-  const starting = runBridge(
+  const { bridge, log } = await startingBridge(
     t,
     `connections:
   ${KAFKA}
@@ -151,8 +167,12 @@ routes:
     routingKey: 'all',
     declare: { exchanges: [{ name: exchange, type: 'direct', autoDelete: true }] },
   })
+  await eventually(
+    () => assert.match(log.lines.join('\n'), new RegExp(`source .*no exchange '${exchange}'`)),
+    LATE,
+  )
   await publisher.open()
-  await starting
+  await eventually(() => assert.equal(bridge.routes()[0]?.ready, true), LATE)
   await publisher.publish({ type: 't', source: '/s', id: '1' })
   await eventually(() => assert.equal(headerText(records[0]?.headers ?? [], 'ce_id'), '1'), LATE)
 })

@@ -37,8 +37,11 @@ function describe(schema: Json | undefined, path: string, lines: string[]): void
       `| \`${name}\` | ${valueText(field)} | ${optional} | ${typeof field.description === 'string' ? field.description : ''} |`,
     )
   }
-  for (const [name, field] of fields)
-    if (!isLeaf(field)) describe(field, path === '' ? name : `${path}.${name}`, lines)
+  for (const [name, field] of fields) {
+    const at = path === '' ? name : `${path}.${name}`
+    if (!isLeaf(field)) describe(field, at, lines)
+    else if (isObject(field)) describe(field.items, `${at}[]`, lines)
+  }
 }
 
 function headingOf(path: string, properties: JsonObject): string {

@@ -31,6 +31,6 @@ test('a file with CRLF and a byte order mark has the same lines and columns', as
   await writeFile(file, '\ufeffconnections:\r\n  web: { type: htp }\r\nroutes: { }\r\n')
   await assert.rejects(
     loadConfig(file, {}),
-    /windows\.yaml:2:16 connections\.web\.type: expected http, kafka or mqtt, not htp/,
+    /windows\.yaml:2:16 connections\.web\.type: expected http, kafka, mqtt or rabbitmq, not htp/,
   )
 })

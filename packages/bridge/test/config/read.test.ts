@@ -164,12 +164,12 @@ routes:
     to: { connection: rabbit, routingKey: "q.{{ event.subject }}", declare: classic }
 `,
     [
-      '3:34 connections.rabbit.url: has the scheme http:; expected an address such as amqp://localhost:5672/vhost (amqps:// with TLS)',
-      '7:5 routes.nowhere.to: needs an exchange, or a routingKey that names a queue',
-      '10:44 routes.queue.to.declare: quorum is a kind of queue: with an exchange expected direct, fanout, topic or headers',
-      '11:5 routes.queue.deadLetter: broker is for events from RabbitMQ, not from http: expected a mapping with connection',
-      '14:46 routes.exchange.to.declare: topic is a kind of exchange, and none is named: expected classic or quorum, or an exchange',
-      '17:68 routes.template.to.declare: the queue q.{{ event.subject }} differs by event and cannot be declared',
+      '3:34 connections.rabbit.url: "http://r" has the scheme http:; expected an address such as amqp://localhost:5672/vhost (amqps:// with TLS)',
+      '7:9 routes.nowhere.to: needs an exchange, or a routingKey that names a queue',
+      '10:53 routes.queue.to.declare: quorum is a kind of queue: with an exchange expected direct, fanout, topic or headers',
+      '11:17 routes.queue.deadLetter: broker is for events from RabbitMQ, not from http: expected a mapping with connection',
+      '14:55 routes.exchange.to.declare: topic is a kind of exchange, and none is named: expected classic or quorum, or an exchange',
+      '17:77 routes.template.to.declare: the queue q.{{ event.subject }} differs by event and cannot be declared',
     ],
   ],
   [
@@ -186,8 +186,8 @@ routes:
     to: { connection: rabbit, exchange: x, routingKey: "a.{{ event.subject }}" }
 `,
     [
-      '7:30 routes.queue.to.routingKey: q leads to the queue that this route reads: its events would go round for ever',
-      '10:44 routes.exchange.to.routingKey: a.{{ event.subject }} leads to the queue that this route reads: its events would go round for ever',
+      '7:42 routes.queue.to.routingKey: q leads to the queue that this route reads: its events would go round for ever',
+      '10:56 routes.exchange.to.routingKey: a.{{ event.subject }} leads to the queue that this route reads: its events would go round for ever',
     ],
   ],
   [

@@ -6,7 +6,7 @@ import {
   type Problem,
   StoppedError,
   type Subscription,
-  type ThroughlineError,
+  ThroughlineError,
   UnavailableError,
 } from '@throughline/core'
 import { UNKNOWN_TOPIC_CODE } from '@throughline/kafka'
@@ -178,7 +178,20 @@ export function startRoute({ route, source, target, deadLetter, log }: RouteSett
     }
   }
 
+  /** Reads the source until it is closed or stops. A queue or topic that is not there yet, or no longer, is waited for. */
   async function connectSource(): Promise<void> {
+    for (let failures = 0; ; failures++) {
+      const error = await readSource().then(() => null, asError)
+      if (error === null || closing.signal.aborted) return
+      if (!isMissing(error)) throw error
+      const retryMs = backoffMs(failures + 1, RECONNECT)
+      onProblem({ kind: 'disconnected', error, retryMs })
+      await delay(retryMs, undefined, { signal: closing.signal }).catch(() => undefined)
+      if (closing.signal.aborted) return
+    }
+  }
+
+  async function readSource(): Promise<void> {
     const { trust, linkage } = route.trace
     subscription = await source.subscribe(
       from,
@@ -264,8 +277,9 @@ export function startRoute({ route, source, target, deadLetter, log }: RouteSett
 }
 
 /** No such topic, exchange, or queue that takes the message. */
-function isMissing({ code }: ThroughlineError): boolean {
-  return code === UNKNOWN_TOPIC_CODE || code === NOT_FOUND_CODE || code === UNROUTABLE_CODE
+function isMissing(error: Error): boolean {
+  if (!(error instanceof ThroughlineError)) return false
+  return [UNKNOWN_TOPIC_CODE, NOT_FOUND_CODE, UNROUTABLE_CODE].includes(error.code)
 }
 
 function asError(thrown: unknown): Error {

@@ -8,7 +8,7 @@ const build = z.object({ references: z.array(z.object({ path: z.string() })) })
 const manifest = z.object({
   name: z.string(),
   description: z.string(),
-  exports: z.object({ '.': z.object({ '@throughline/source': z.string() }).optional() }),
+  exports: z.record(z.string(), z.union([z.string(), z.object({ '@throughline/source': z.string() })])),
 })
 
 /** A package that others import, and what it exports. */
@@ -17,7 +17,12 @@ interface Package {
   readonly description: string
   /** Its page under docs/api. */
   readonly page: string
-  readonly exports: readonly Exported[]
+  readonly exports: readonly Import[]
+}
+
+/** What a package exports, and the name to import it from. */
+interface Import extends Exported {
+  readonly from: string
 }
 
 const headings: Readonly<Record<ExportKind, string>> = {
@@ -27,24 +32,36 @@ const headings: Readonly<Record<ExportKind, string>> = {
   constant: 'Constants',
 }
 
-/** The packages that can be imported, in the order in which they are built, with what each exports. */
+/** The packages that can be imported by their names, in the order in which they are built, with what each exports. */
 export function packages(): readonly Package[] {
   const found = build.parse(readJson('tsconfig.build.json')).references.flatMap(({ path }) => {
     const { name, description, exports } = manifest.parse(readJson(join(path, 'package.json')))
-    const entry = exports['.']?.['@throughline/source']
-    return entry === undefined ? [] : [{ name, description, module: join(path, entry) }]
+    const modules = Object.entries(exports).flatMap(([subpath, target]) =>
+      typeof target === 'string'
+        ? []
+        : [{ from: join(name, subpath), file: join(path, target['@throughline/source']) }],
+    )
+    return '.' in exports ? [{ name, description, modules }] : []
   })
-  const all = exportsOf(
-    root,
-    found.map(({ module }) => module),
-  )
-  return found.map(({ name, description }, index) => ({
-    name,
-    description,
-    page: `${name.replace('@throughline/', '')}.md`,
-    exports: all[index] ?? [],
-  }))
+  const files = found.flatMap(({ modules }) => modules.map(({ file }) => file))
+  const byFile = new Map(exportsOf(root, files).map((exports, index) => [files[index], exports]))
+  return found.map(({ name, description, modules }) => {
+    const imports = modules.flatMap(({ from, file }) =>
+      (byFile.get(file) ?? []).map((exported): Import => ({ ...exported, from })),
+    )
+    const page = `${name.replace('@throughline/', '')}.md`
+    // A name that several modules of a package export is shown once.
+    return {
+      name,
+      description,
+      page,
+      exports: imports.filter((each, at) => at === indexOf(imports, each.name)),
+    }
+  })
 }
+
+const indexOf = (imports: readonly Import[], name: string): number =>
+  imports.findIndex((other) => other.name === name)
 
 /** Names that are exported, and their methods, that have no docstring: `@throughline/http: HttpBroker.address`. */
 export function undocumented(all: readonly Package[]): readonly string[] {
@@ -61,7 +78,7 @@ export function referencePages(all: readonly Package[]): ReadonlyMap<string, str
   const list = all.map(({ name, page, description }) => `| [${name}](${page}) | ${description} |`)
   const contents = [
     '# API reference',
-    'What each package exports, from its docstrings. `npm run docs` makes these pages; a test keeps them at the code. How the parts are used is in the guides: [transports](../transports/README.md), [tracing](../tracing.md), [bridge](../bridge.md), [explorer](../explorer.md).',
+    'What each package exports, from its docstrings. `npm run docs` makes these pages; a test keeps them at the code. How the parts are used is in the guides: [transports](../transports/README.md), [tracing](../tracing.md), [CloudEvents](../cloudevents.md), [bridge](../bridge.md), [explorer](../explorer.md).',
     ['| package | |', '|---|---|', ...list].join('\n'),
   ]
   return new Map([
@@ -83,6 +100,7 @@ function pageOf(own: Package, all: readonly Package[]): string {
     `## ${heading}`,
     ...members.flatMap((member) => [
       `### ${member.name}`,
+      member.from === own.name ? '' : `From \`${member.from}\`.`,
       member.text,
       `\`\`\`ts\n${member.declaration}\n\`\`\``,
       usesOf(member, own, all),

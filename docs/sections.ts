@@ -5,13 +5,16 @@ import { configReference } from '@throughline/bridge'
 import { conformanceCases } from '@throughline/testkit/conformance'
 import { NEVER_PASSED, PROPERTIES, type TransportProperty } from '../packages/bridge/src/headers.ts'
 import { membersOf } from './interface.ts'
+import { drawTrees } from './trees.ts'
 
 const root = join(import.meta.dirname, '..')
+const trees = await drawTrees()
 
 /** What stands between `<!-- made: NAME ARGUMENTS -->` and `<!-- end -->` in the guides: what the code says of itself. */
 const makers: Readonly<Record<string, (...args: string[]) => string>> = {
   options: (...interfaces) => optionsTable(interfaces),
   reference: () => configReference().replaceAll(/^### (\S*<name>\S*)/gm, '### `$1`'),
+  spans: (name = '') => `\`\`\`text\n${treeOf(name)}\n\`\`\``,
   properties: propertiesTable,
   conformance: conformanceLists,
   'never-passed': () => `${[...NEVER_PASSED].map(code).join(', ')}.`,
@@ -55,6 +58,12 @@ function conformanceLists(): string {
   return Object.entries(conformanceCases)
     .map(([half, cases]) => [`### ${half}\n`, ...cases.map(({ title }) => `- ${title}`)].join('\n'))
     .join('\n\n')
+}
+
+function treeOf(name: string): string {
+  const tree = trees.get(name)
+  if (tree === undefined) throw new Error(`docs/trees.ts has no scenario "${name}"`)
+  return tree
 }
 
 function propertiesTable(): string {

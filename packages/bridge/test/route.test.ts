@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { SpanStatusCode } from '@opentelemetry/api'
 import {
   createBroker,
   type EventInput,
@@ -8,7 +9,7 @@ import {
   PermanentError,
   UnavailableError,
 } from '@throughline/core'
-import { eventually } from '@throughline/testkit'
+import { eventually, withSpans } from '@throughline/testkit'
 import { type Memory, memoryBridge } from './memory.ts'
 
 const ROUTE = `  copy:
@@ -285,6 +286,51 @@ test('raw routes pass bytes and headers untouched, whatever they are', async () 
   assert.equal(headerText(first?.headers ?? [], 'ce_id'), 'not one')
   assert.equal(tombstone?.body, null)
 })
+
+for (const format of ['avro', 'protobuf']) {
+  test(`events in ${format} pass a raw route untouched, their context replaced`, () =>
+    withSpans(async (spans) => {
+      const {
+        bridge,
+        in: source,
+        out,
+      } = await memoryBridge(`  raw:
+    from: { connection: in, topics: a, group: g, raw: true }
+    to: { connection: out, topic: b, raw: true }
+`)
+      const body = Uint8Array.from({ length: 256 }, (_, index) => 255 - index)
+      const contentType = `application/cloudevents+${format}; a="b"`
+      const came = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'
+      await send(source, {
+        body,
+        contentType,
+        headers: [
+          ['traceparent', came],
+          ['tracestate', 'a=b'],
+        ],
+      })
+      await eventually(() => assert.equal(source.unsettled('g'), 0))
+      await bridge.close()
+      const [message] = out.messages('b')
+      assert.deepEqual(message?.body, body)
+      assert.equal(message?.contentType, contentType)
+      const [sent] = spans.named('send b')
+      const { traceId, spanId } = sent?.spanContext() ?? {}
+      assert.equal(traceId, came.split('-')[1])
+      assert.deepEqual(
+        message?.headers.filter(([name]) => name === 'traceparent'),
+        [['traceparent', `00-${traceId}-${spanId}-01`]],
+      )
+      assert.equal(headerText(message?.headers ?? [], 'tracestate'), 'a=b')
+      assert.deepEqual(
+        spans.finished().map(({ name, status }) => [name, status.code]),
+        [
+          ['process a', SpanStatusCode.UNSET],
+          ['send b', SpanStatusCode.UNSET],
+        ],
+      )
+    }))
+}
 
 test('closing finishes what is in flight, accepts it, and leaves the rest to be delivered again', async () => {
   const { bridge, in: source, out } = await memoryBridge(ROUTE)

@@ -15,7 +15,7 @@ export function attributeText(value: AttributeValue): string {
 export function contextAttributes(event: CloudEvent): [name: string, value: AttributeValue][] {
   const attributes: [string, AttributeValue][] = []
   for (const name in event) {
-    if (name === 'data' || name === 'data_base64' || name === 'datacontenttype') continue
+    if (name === 'data' || name === 'datacontenttype') continue
     const value = event[name]
     if (
       typeof value === 'string' ||

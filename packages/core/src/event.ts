@@ -86,7 +86,10 @@ function checkAttribute(name: string, value: unknown): void {
   switch (name) {
     case 'specversion':
     case 'data':
+      break
     case 'data_base64':
+      // Taken as an attribute it would be lost in binary mode without a word.
+      fail(name, 'is no attribute: bytes are given as data, in a Uint8Array', '§2.3')
       break
     case 'id':
     case 'type':

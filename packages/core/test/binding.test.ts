@@ -84,6 +84,39 @@ describe('binary mode', () => {
     assert.throws(() => binding.decode(message), { attribute: 'data', code: 'TL_EVENT_INVALID' })
   })
 
+  test('names data when JSON or text is not UTF-8, and keeps such bytes under any other type', () => {
+    const body = new Uint8Array([0x22, 0xff, 0x22])
+    for (const contentType of ['application/json', 'text/plain', 'text/html; charset=utf-8'])
+      assert.throws(() => binding.decode({ body, headers: attributes, contentType }), { attribute: 'data' })
+    for (const contentType of ['application/xml', 'text/plain; charset=latin1', undefined]) {
+      const message: Message = { body, headers: attributes, ...(contentType && { contentType }) }
+      assert.deepEqual(binding.decode(message).data, body)
+    }
+  })
+
+  test('names an attribute that is missing or wrong, whatever header it came in', () => {
+    const wrong: [attribute: string, value: string | undefined, section: string][] = [
+      ['specversion', '0.3', '§3.1 specversion'],
+      ['id', undefined, '§3.1 id'],
+      ['source', '', '§3.1 source'],
+      ['type', undefined, '§3.1 type'],
+      ['time', 'yesterday', '§3.1 time'],
+      ['dataschema', '/relative', '§3.1 dataschema'],
+      ['subject', '', '§3.1 subject'],
+      ['a-b', 'x', '§2.3'],
+      ['tenant', 'a\u0000', '§2.4'],
+      ['data_base64', 'AA==', '§2.3'],
+    ]
+    for (const [attribute, value, section] of wrong) {
+      const others = attributes.filter(([name]) => name !== `ce_${attribute}`)
+      const headers: Header[] = value === undefined ? others : [...others, [`CE_${attribute}`, value]]
+      assert.throws(() => binding.decode({ body: null, headers }), {
+        attribute,
+        section: `CloudEvents 1.0.2 ${section}`,
+      })
+    }
+  })
+
   test('takes the key from partitionkey unless one is given', () => {
     const keyed: CloudEvent = { ...event, partitionkey: 'p' }
     assert.equal(binding.encode(keyed, { mode: 'binary' }).key, 'p')
@@ -146,27 +179,62 @@ describe('structured mode', () => {
     assert.equal(binding.decode({ body, headers: [['x-other', 'a']] }).id, '1')
   })
 
-  const broken: [why: string, body: string, attribute: string][] = [
-    ['broken JSON', '{', 'body'],
-    ['an array', '[]', 'body'],
-    ['no id', '{"specversion":"1.0","source":"/","type":"t"}', 'id'],
+  const JSON_FORMAT = 'CloudEvents JSON event format 1.0.2 §3'
+  const whole = { specversion: '1.0', id: '1', source: '/', type: 't' }
+  const broken: [why: string, body: string | Uint8Array | object, attribute: string, section: string][] = [
+    ['broken JSON', '{', 'body', JSON_FORMAT],
+    ['an empty body', '', 'body', JSON_FORMAT],
+    ['text that is not UTF-8', new Uint8Array([0x7b, 0xff, 0x7d]), 'body', 'CloudEvents 1.0.2 §2.4'],
+    ['an array', [], 'body', JSON_FORMAT],
+    ['a string', '"event"', 'body', JSON_FORMAT],
+    ['null', 'null', 'body', JSON_FORMAT],
+    ['no id', { ...whole, id: undefined }, 'id', 'CloudEvents 1.0.2 §3.1 id'],
+    ['an id that is null', { ...whole, id: null }, 'id', 'CloudEvents 1.0.2 §3.1 id'],
+    ['an id that is a number', { ...whole, id: 1 }, 'id', 'CloudEvents 1.0.2 §3.1 id'],
     [
-      'both data and data_base64',
-      '{"specversion":"1.0","id":"1","source":"/","type":"t","data":1,"data_base64":""}',
-      'data_base64',
+      'a version that is a number',
+      { ...whole, specversion: 1 },
+      'specversion',
+      'CloudEvents 1.0.2 §3.1 specversion',
     ],
+    ['an extension that is an object', { ...whole, a: {} }, 'a', 'CloudEvents 1.0.2 §2.4'],
+    ['an extension with a fraction', { ...whole, a: 0.5 }, 'a', 'CloudEvents 1.0.2 §2.4'],
     [
-      'data_base64 that is not base64',
-      '{"specversion":"1.0","id":"1","source":"/","type":"t","data_base64":"*"}',
-      'data_base64',
+      'an integer beyond 2^53',
+      `{"specversion":"1.0","id":"1","source":"/","type":"t","a":9007199254740993}`,
+      'a',
+      'CloudEvents 1.0.2 §2.4',
     ],
+    ['an upper-case name', { ...whole, Tenant: 'a' }, 'Tenant', 'CloudEvents 1.0.2 §2.3'],
+    ['both data and data_base64', { ...whole, data: 1, data_base64: '' }, 'data_base64', `${JSON_FORMAT}.1`],
+    ['data_base64 that is not base64', { ...whole, data_base64: '*' }, 'data_base64', `${JSON_FORMAT}.1`],
+    ['data_base64 that is a number', { ...whole, data_base64: 5 }, 'data_base64', `${JSON_FORMAT}.1`],
   ]
-  for (const [why, body, attribute] of broken) {
-    test(`${why} is refused and named`, () => {
-      const message: Message = { body: text(body), headers: [], contentType: 'application/cloudevents+json' }
-      assert.throws(() => binding.decode(message), { attribute })
+  for (const [why, given, attribute, section] of broken) {
+    test(`${why} is refused, the attribute and the section named`, () => {
+      const body =
+        given instanceof Uint8Array ? given : text(typeof given === 'string' ? given : JSON.stringify(given))
+      const message: Message = { body, headers: [], contentType: 'application/cloudevents+json' }
+      assert.throws(() => binding.decode(message), { code: 'TL_EVENT_INVALID', attribute, section })
     })
   }
+
+  test('is known by its content type in any case and with parameters', () => {
+    const body = text(JSON.stringify(whole))
+    for (const contentType of [
+      'Application/CloudEvents+JSON',
+      'application/cloudevents+json ; charset="UTF-8";a=b',
+    ])
+      assert.equal(binding.decode({ body, headers: [], contentType }).id, '1')
+  })
+
+  test('keeps a JSON string a string, whether its type is JSON or text', () => {
+    for (const datacontenttype of ['application/json', 'text/plain', undefined]) {
+      const given = { ...event, data: 'a "text"', ...(datacontenttype && { datacontenttype }) }
+      for (const mode of ['binary', 'structured'] as const)
+        assert.equal(binding.decode(binding.encode(given, { mode })).data, 'a "text"')
+    }
+  })
 })
 
 describe('what is no event', () => {
@@ -176,10 +244,20 @@ describe('what is no event', () => {
     assert.equal(binding.isEvent(message), false)
   })
 
-  test('another event format is an unsupported content type', () => {
-    const message: Message = { body: text(''), headers: [], contentType: 'application/cloudevents+avro' }
-    assert.throws(() => binding.decode(message), UnsupportedContentTypeError)
-  })
+  for (const contentType of [
+    'application/cloudevents+avro',
+    'application/cloudevents+protobuf; a=b',
+    'application/cloudevents-batch+json',
+    'application/cloudevents',
+  ]) {
+    test(`${contentType} is an event, of a format that is not read`, () => {
+      // Whatever else the message looks like.
+      const body = text('{"specversion":"1.0","id":"1","source":"/","type":"t"}')
+      const message: Message = { body, headers: attributes, contentType }
+      assert.equal(binding.isEvent(message), true)
+      assert.throws(() => binding.decode(message), UnsupportedContentTypeError)
+    })
+  }
 
   test('a message without attributes misses its specversion', () => {
     assert.throws(() => binding.decode({ body: text('{"a":1}'), headers: [] }), { attribute: 'specversion' })

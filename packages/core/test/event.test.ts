@@ -40,7 +40,7 @@ describe('validation names the attribute and the section', () => {
     })
   }
 
-  const refused: [why: string, attributes: Record<string, unknown>, name: string][] = [
+  const refused: [why: string, attributes: Record<string, unknown>, name: string, section?: string][] = [
     ['another specversion', { specversion: '0.3' }, 'specversion'],
     ['an empty subject', { subject: '' }, 'subject'],
     ['a source with a space', { source: 'a b' }, 'source'],
@@ -52,16 +52,16 @@ describe('validation names the attribute and the section', () => {
     ['hour 24', { time: '2024-01-01T24:00:00Z' }, 'time'],
     ['an offset of 24 hours', { time: '2024-01-01T00:00:00+24:00' }, 'time'],
     ['a content type that is no media type', { datacontenttype: 'json' }, 'datacontenttype'],
-    ['an upper-case extension name', { Tenant: 'a' }, 'Tenant'],
-    ['an extension name with a hyphen', { 'a-b': 'a' }, 'a-b'],
-    ['a null extension', { tenant: null }, 'tenant'],
-    ['an object as extension', { tenant: {} }, 'tenant'],
-    ['a fraction as extension', { n: 1.5 }, 'n'],
-    ['an integer beyond 32 bits', { n: 2 ** 31 }, 'n'],
-    ['a control character', { subject: 'a\u0000b' }, 'subject'],
-    ['half of a surrogate pair', { subject: 'a\ud800b' }, 'subject'],
-    ['a noncharacter', { tenant: 'a\uffff' }, 'tenant'],
-    ['a noncharacter of another plane', { id: 'a\u{1fffe}' }, 'id'],
+    ['an upper-case extension name', { Tenant: 'a' }, 'Tenant', '§2.3'],
+    ['an extension name with a hyphen', { 'a-b': 'a' }, 'a-b', '§2.3'],
+    ['a null extension', { tenant: null }, 'tenant', '§2.4'],
+    ['an object as extension', { tenant: {} }, 'tenant', '§2.4'],
+    ['a fraction as extension', { n: 1.5 }, 'n', '§2.4'],
+    ['an integer beyond 32 bits', { n: 2 ** 31 }, 'n', '§2.4'],
+    ['a control character', { subject: 'a\u0000b' }, 'subject', '§2.4'],
+    ['half of a surrogate pair', { subject: 'a\ud800b' }, 'subject', '§2.4'],
+    ['a noncharacter', { tenant: 'a\uffff' }, 'tenant', '§2.4'],
+    ['a noncharacter of another plane', { id: 'a\u{1fffe}' }, 'id', '§2.4'],
     ['half of a surrogate pair in a source', { source: '/\ud800' }, 'source'],
     ['a noncharacter in a source', { source: '/\ufffe' }, 'source'],
     ['half of a surrogate pair in a dataschema', { dataschema: 'a:\udc00' }, 'dataschema'],
@@ -72,9 +72,36 @@ describe('validation names the attribute and the section', () => {
       { datacontenttype: 'text/plain;\ud800' },
       'datacontenttype',
     ],
+    ['an id with a line break', { id: 'a\n' }, 'id', '§2.4'],
+    ['a subject that is no string', { subject: true }, 'subject'],
+    ['a null subject', { subject: null }, 'subject'],
+    ['an empty dataschema', { dataschema: '' }, 'dataschema'],
+    ['an empty time', { time: '' }, 'time'],
+    ['a time that is a Date', { time: new Date(0) }, 'time'],
+    ['month 13', { time: '2024-13-01T00:00:00Z' }, 'time'],
+    ['day 0', { time: '2024-01-00T00:00:00Z' }, 'time'],
+    ['minute 60', { time: '2024-01-01T00:60:00Z' }, 'time'],
+    ['second 61', { time: '2024-01-01T00:00:61Z' }, 'time'],
+    ['a fraction without digits', { time: '2024-01-01T00:00:00.Z' }, 'time'],
+    ['a date alone', { time: '2024-01-01' }, 'time'],
+    ['an empty content type', { datacontenttype: '' }, 'datacontenttype'],
+    ['a content type that is no string', { datacontenttype: 5 }, 'datacontenttype'],
+    ['an extension without a name', { '': 'a' }, '', '§2.3'],
+    ['an extension name of other letters', { grösse: 'a' }, 'grösse', '§2.3'],
+    ['an array as extension', { tenant: [] }, 'tenant', '§2.4'],
+    ['a bigint as extension', { n: 1n }, 'n', '§2.4'],
+    ['a number that is none as extension', { n: Number.NaN }, 'n', '§2.4'],
+    ['an integer below 32 bits', { n: -(2 ** 31) - 1 }, 'n', '§2.4'],
+    [
+      'bytes under the name that the JSON format has for them',
+      { data_base64: 'AA==' },
+      'data_base64',
+      '§2.3',
+    ],
   ]
-  for (const [why, attributes, name] of refused) {
-    test(`${why} is refused`, () => assert.equal(faultOf({ ...valid, ...attributes }).split(' ')[0], name))
+  for (const [why, attributes, name, section = `§3.1 ${name}`] of refused) {
+    test(`${why} is refused`, () =>
+      assert.equal(faultOf({ ...valid, ...attributes }), `${name} CloudEvents 1.0.2 ${section}`))
   }
 
   const accepted: [what: string, attributes: Record<string, unknown>][] = [

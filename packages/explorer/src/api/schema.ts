@@ -14,19 +14,24 @@ export type AttributeValue =
   | null
   | readonly AttributeValue[]
   | { readonly [name: string]: AttributeValue }
+/** Attributes by their names. */
 export type Attributes = Readonly<Record<string, AttributeValue>>
 
+/** OpenTelemetry's kinds of spans. */
 export type SpanKind = 'INTERNAL' | 'SERVER' | 'CLIENT' | 'PRODUCER' | 'CONSUMER'
+/** OpenTelemetry's status of a span. */
 export type SpanStatus = 'UNSET' | 'OK' | 'ERROR'
 
 /** What a span does for a message, whatever names its instrumentation uses. `client`/`server` are calls that are not messages. */
 export type SpanRole = 'create' | 'send' | 'receive' | 'process' | 'settle' | 'client' | 'server' | 'internal'
 
+/** Names a span: 32 and 16 hex digits, in lower case. */
 export interface SpanRef {
   readonly traceId: string
   readonly spanId: string
 }
 
+/** One span of a journey. */
 export interface JourneySpan extends SpanRef {
   readonly parentSpanId: string | null
   readonly name: string
@@ -59,6 +64,7 @@ export interface JourneySpan extends SpanRef {
   readonly critical: boolean
 }
 
+/** How one span follows from another: as its parent, or by a link of some meaning. */
 export type EdgeKind =
   | 'child'
   | 'async-child'
@@ -115,6 +121,7 @@ export interface JourneyHop {
   readonly attempts: number
 }
 
+/** What the explorer can say of a journey; docs/explorer.md has a line on each. */
 export type FindingCode =
   | 'no-context'
   | 'invalid-context'
@@ -143,6 +150,7 @@ export interface Finding {
   readonly hop: number | null
 }
 
+/** The event that a journey is of, as far as its spans name it. */
 export interface JourneyEvent {
   readonly id: string
   readonly source: string | null
@@ -150,6 +158,7 @@ export interface JourneyEvent {
   readonly subject: string | null
 }
 
+/** Where a journey's time went, milliseconds. */
 export interface JourneyTotals {
   readonly durationMs: number
   /** Some span was at work. work + queue + wait = duration. */

@@ -22,7 +22,9 @@ export interface SubscriberWishes {
 /** An empty destination of its own, and how to reach it. `P` and `S` are the transport's options. */
 export interface Place<P extends object, S extends object> {
   readonly transport: Transport<P, S>
+  /** Options of a publisher to this place. */
   publisher(wishes: PublisherWishes): P
+  /** Options of a subscriber of this place. */
   subscriber(wishes: SubscriberWishes): S
 }
 
@@ -34,6 +36,7 @@ export interface Network {
   refuse(): void | Promise<void>
   /** Takes connections and bytes, and answers nothing until `restore()`. */
   stall(): void
+  /** Ends `refuse()` and `stall()`. */
   restore(): void | Promise<void>
 }
 
@@ -50,11 +53,13 @@ export interface Harness<P extends object, S extends object> extends AsyncDispos
 /** What a harness may lack. */
 export type Capability = 'network' | 'restart'
 
+/** What a transport's author gives to be held to the contracts. */
 export interface Conformance<P extends object, S extends object> {
   /** Stands in front of the titles: `Kafka`. */
   readonly name: string
   /** `transport.features`: cases that they rule out are reported as such. Known before anything is connected. */
   readonly features: Features
+  /** Starts what the transport needs; called once. */
   setUp(): Promise<Harness<P, S>>
   /** What the harness has not, and why, in words for the report: `{ restart: 'it has no broker' }`. */
   readonly without?: Readonly<Partial<Record<Capability, string>>>

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { describe } from 'node:test'
 import { rabbitmq } from '@throughline/rabbitmq'
-import { amqpUrl } from '../support/pipeline.ts'
+import { brokers } from '../support/pipeline.ts'
 import { testDirections, type Wire } from './support/directions.ts'
 import { python } from './support/program.ts'
 
@@ -11,7 +11,7 @@ const exchangeOf = (name: string) => ({ name, type: 'topic', autoDelete: true })
 const wire: Wire = {
   transport: 'rabbitmq',
   async subscribe(handler) {
-    const url = amqpUrl()
+    const url = brokers().amqpUrl
     const exchange = `interop-${randomUUID()}`
     const broker = rabbitmq({ url })
     await broker.subscribe(
@@ -28,7 +28,7 @@ const wire: Wire = {
     return { producerArgs: [url, exchange, routingKey], [Symbol.asyncDispose]: () => broker.close() }
   },
   async route(count) {
-    const url = amqpUrl()
+    const url = brokers().amqpUrl
     const exchange = `interop-${randomUUID()}`
     const publisher = rabbitmq({ url }).publisher({
       exchange,

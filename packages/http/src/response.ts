@@ -119,9 +119,11 @@ export function retryAfterMs(value: string | undefined, nowMs: number): number |
   return Number.isNaN(waitMs) ? undefined : Math.min(Math.max(waitMs, 0), MAX_RETRY_AFTER_MS)
 }
 
+/** HTTP's three forms of a date alone (RFC 9110 §5.6.7): Date.parse takes much more, and the one without a zone for local time. */
 function httpDateMs(text: string): number {
-  // Date.parse takes much more than HTTP's three date formats, all of which begin with the day's name.
-  return /^(Mon|Tue|Wed|Thu|Fri|Sat|Sun)/.test(text) ? Date.parse(text) : Number.NaN
+  const isAsctime = /^[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}$/.test(text)
+  if (isAsctime) return Date.parse(`${text} GMT`)
+  return /^[A-Z][a-z]+, [\w -]+ \d\d:\d\d:\d\d GMT$/.test(text) ? Date.parse(text) : Number.NaN
 }
 
 /** The `detail` of a problem (RFC 9457), else the text; one line, cut. */

@@ -19,6 +19,8 @@ export interface Webhook {
 
 const MINUTE_MS = 60_000
 const MAX_RATE = 1_000_000
+/** As DNS names are. Of other letters `toLowerCase` makes ASCII too, and what is echoed has to fit a header. */
+const ASCII = /^[!-~]+$/
 
 /**
  * The receiver's side of CloudEvents' Webhooks 1.0 §4: permission is given in the answer, never by a callback, which
@@ -42,7 +44,7 @@ export function webhook(
     if (origin === undefined || origin === '') {
       return problem(400, 'TL_ORIGIN_MISSING', 'a validation request has the header WebHook-Request-Origin')
     }
-    if (allowed !== null && !allowed.has(origin.toLowerCase())) {
+    if (allowed !== null && !(ASCII.test(origin) && allowed.has(origin.toLowerCase()))) {
       return problem(403, 'TL_ORIGIN_REFUSED', 'this origin may not deliver here')
     }
     const headers = {

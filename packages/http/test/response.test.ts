@@ -3,6 +3,8 @@ import { test } from 'node:test'
 import { PermanentError, UnavailableError } from '@throughline/core'
 import { refusal, retryAfterMs } from '../src/response.ts'
 
+// One of the three forms of a date names no zone, and is UTC all the same.
+process.env.TZ = 'Asia/Tokyo'
 const NOW = Date.parse('2026-01-01T00:00:00Z')
 
 test('Retry-After is seconds or a date, at most a day', () => {
@@ -12,6 +14,8 @@ test('Retry-After is seconds or a date, at most a day', () => {
     [' 7 ', 7000],
     ['Thu, 01 Jan 2026 00:00:30 GMT', 30_000],
     ['Thursday, 01-Jan-26 00:00:30 GMT', 30_000],
+    ['Thu Jan  1 00:00:30 2026', 30_000],
+    ['Thu Jan  1 00:00:30 2026 +0900', undefined],
     ['Wed, 31 Dec 2025 23:59:00 GMT', 0],
     ['99999999999', 24 * 3600 * 1000],
     ['soon', undefined],

@@ -69,6 +69,13 @@ test('permission is given to the origins that are named, at the rate that is all
   assert.equal(hook.events(), 0)
 })
 
+test('an origin that is no ASCII is refused, also where lower case makes one of those named of it', async () => {
+  await using hook = await receiver({ webhook: { origins: ['kafka.example.com'] } })
+  // UTF-8 of the Kelvin sign, whose lower case is a k: echoed, it could not stand in a header.
+  const response = await hook.ask({ 'webhook-request-origin': '\u00e2\u0084\u00aaafka.example.com' })
+  assert.deepEqual([response.status, ...granted(response)], [403, null, null, null])
+})
+
 test('every origin may be let in, at any rate; a callback is never called', async () => {
   let called = 0
   await using callback = await httpServer((_, response) => {

@@ -29,7 +29,10 @@ export function eventFromJson(value: unknown): CloudEvent {
   if (!isRecord(value)) throw new InvalidEventError('body', SECTION, 'must be a JSON object')
   const event: Record<string, unknown> = {}
   for (const name in value) {
-    if (name !== 'data' && name !== 'data_base64' && value[name] !== null) event[name] = value[name]
+    if (name === 'data' || name === 'data_base64' || value[name] === null) continue
+    // An own member like any other, which fails validation; assigning it would change the object's prototype.
+    if (name === '__proto__') Object.defineProperty(event, name, { value: value[name], enumerable: true })
+    else event[name] = value[name]
   }
   const hasData = 'data' in value
   const base64 = value.data_base64 ?? undefined

@@ -46,3 +46,13 @@ test('a deep or long batch is taken apart in one pass', () => {
   const many = Array.from({ length: 100_000 }, (_, i) => `"${'\\\\'.repeat(4)}${i}"`)
   assert.ok(split(`[${many.join(',')}]`).join() === many.join())
 })
+
+test('a member called __proto__ is an attribute that is not valid, and nobody’s prototype', () => {
+  for (const text of [
+    '{"specversion":"1.0","id":"1","source":"/s","type":"t","__proto__":{"subject":"x"}}',
+    '{"specversion":"1.0","id":"1","source":"/s","type":"t","__proto__":"x"}',
+    '{"__proto__":{"specversion":"1.0","id":"1","source":"/s","type":"t"}}',
+  ]) {
+    assert.throws(() => decodeJsonEvent(bytes(text)), InvalidEventError, text)
+  }
+})

@@ -62,6 +62,8 @@ export function wrap(message: Message): Message {
  * the message itself. A context in the message's own properties wins over that in its payload.
  */
 export function unwrap(message: Message): Message {
+  // Over MQTT 5 this is the data of an event in binary mode, whatever it looks like.
+  if (message.headers.some(([name]) => name === 'specversion')) return message
   try {
     const envelope = objectOf(message.body)
     if (envelope === null || 'specversion' in envelope) return message
@@ -137,10 +139,11 @@ function contentOf(envelope: Envelope): Pick<Message, 'body' | 'headers' | 'cont
     names.filter((name) => CONTENT.includes(name)).length === 1
   const data = isData ? dataOf(envelope) : null
   if (data === null) return null
-  const [, contentType = data.contentType] = headers.find(([name]) => name === CONTENT_TYPE) ?? []
+  const isContentType = ([name]: Header) => name.toLowerCase() === CONTENT_TYPE
+  const [, contentType = data.contentType] = headers.find(isContentType) ?? []
   return {
     body: data.body,
-    headers: headers.filter(([name]) => name !== CONTENT_TYPE),
+    headers: headers.filter((header) => !isContentType(header)),
     ...(contentType === undefined ? {} : { contentType }),
   }
 }

@@ -122,6 +122,23 @@ test('an event’s own traceparent is its origin and never the hop’s context',
   assert.equal(unwrap(message), message)
 })
 
+test('the data of an event in binary mode is never taken for an envelope', () => {
+  const attributes: Header[] = [
+    ['specversion', '1.0'],
+    ['id', '1'],
+    ['source', '/s'],
+    ['type', 't'],
+  ]
+  for (const text of [
+    '{"data":21.5}',
+    '{"event":{"specversion":"1.0"}}',
+    `{"traceparent":"${TRACEPARENT}"}`,
+  ]) {
+    const message = raw(text, { headers: attributes, contentType: 'application/json' })
+    assert.deepEqual(unwrap(message), message, text)
+  }
+})
+
 test('an envelope with an event is one whatever else stands in it', () => {
   const read = unwrap(raw(JSON.stringify({ event, device: 7 })))
   assert.deepEqual(structuredBinding.decode(read), { ...event })
@@ -130,6 +147,11 @@ test('an envelope with an event is one whatever else stands in it', () => {
 test('data by hand may be any JSON value, which then is JSON', () => {
   const read = unwrap(raw(`{"traceparent":"${TRACEPARENT}","data":{"n":12345678901234567890}}`))
   assert.deepEqual([payload(read), read.contentType], ['{"n":12345678901234567890}', 'application/json'])
+})
+
+test('the content type of data by hand is read in any case', () => {
+  const read = unwrap(raw('{"headers":{"Content-Type":"text/csv","x":"1"},"data":"a,b"}'))
+  assert.deepEqual([payload(read), read.contentType, read.headers], ['a,b', 'text/csv', [['x', '1']]])
 })
 
 test('a context in the message’s own properties wins over that in the payload', () => {

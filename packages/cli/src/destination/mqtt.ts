@@ -3,7 +3,7 @@ import type { Credentials } from './credentials.ts'
 import type { Destination } from './destination.ts'
 import { createOutlet } from './outlet.ts'
 import { made, usage } from './problem.ts'
-import { type DestinationUrl, optionsOf } from './url.ts'
+import { type DestinationUrl, isSwitchedOn, optionsOf } from './url.ts'
 
 /**
  * `mqtt://host:1883/topic`, `mqtts:`; over WebSocket the path is the server's: `wss://host/mqtt?topic=alerts/1`.
@@ -24,7 +24,7 @@ export function mqttDestination(url: DestinationUrl, { user, password }: Credent
     mqttTransport({
       url: `${scheme}://${authority}${overWebSocket ? `/${path}` : ''}`,
       protocolVersion: protocolVersion(options.get('protocol')),
-      envelope: options.has('envelope'),
+      envelope: isSwitchedOn(options, 'envelope'),
       onWarning: (warning) => process.stderr.write(`warning: ${warning}\n`),
       ...(user === undefined ? {} : { username: user }),
       ...(password === undefined ? {} : { password }),

@@ -74,3 +74,11 @@ export function optionsOf(
   }
   return options
 }
+
+/** Whether a switch among the options is on: named, or `true`. Throws CommandError unless it is one of these, `false` or absent. */
+export function isSwitchedOn(options: ReadonlyMap<string, string>, name: string): boolean {
+  const value = options.get(name) ?? 'false'
+  if (value === '' || value === 'true') return true
+  if (value === 'false') return false
+  throw usage(`${name} is to be true or false`)
+}

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { destinationOf } from '../../src/destination/destination.ts'
-import { optionsOf, parseDestinationUrl } from '../../src/destination/url.ts'
+import { isSwitchedOn, optionsOf, parseDestinationUrl } from '../../src/destination/url.ts'
 import { CommandError } from '../../src/failure.ts'
 
 describe('a destination’s URL', () => {
@@ -42,6 +42,21 @@ describe('a destination’s URL', () => {
   })
 })
 
+describe('a switch in a destination’s URL', () => {
+  const isOn = (query: string) =>
+    isSwitchedOn(optionsOf(parseDestinationUrl(`mqtt://h/t?${query}`), ['envelope']), 'envelope')
+
+  test('is on where it is named or true, and off where it is false or absent', () => {
+    assert.deepEqual(['envelope', 'envelope=true', 'envelope=', 'envelope=false', ''].map(isOn), [
+      true,
+      true,
+      true,
+      false,
+      false,
+    ])
+  })
+})
+
 describe('a destination that cannot be one is refused in words, without its password', () => {
   const cases: readonly (readonly [string, RegExp])[] = [
     ['orders', /no URL: expected kafka:\/\/host:9092\/topic/],
@@ -53,6 +68,7 @@ describe('a destination that cannot be one is refused in words, without its pass
     ['kafka://h/t?sasl=secret', /sasl is to be one of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512/],
     ['mqtt://u:secret@h', /mqtt:\/\/h names no topic: expected mqtt:\/\/h\/alerts\/1/],
     ['ws://h/mqtt', /names no topic: expected ws:\/\/h\/mqtt\?topic=alerts\/1/],
+    ['mqtt://h/a?envelope=yes', /envelope is to be true or false/],
     ['http:///x', /names no host/],
     [
       'amqp://u:secret@h',

@@ -23,11 +23,27 @@ function conditionOf(text: string): Filter {
       exitCodes.usage,
     )
   }
-  const parts = pattern.split('*').map((part) => part.replaceAll(/[.+?^${}()|[\]\\]/g, '\\$&'))
-  const expression = new RegExp(`^${parts.join('.*')}$`, 's')
+  const matches = globOf(pattern)
   return (view) => {
     const value = valueIn(view, name)
-    return value !== undefined && expression.test(value)
+    return value !== undefined && matches(value)
+  }
+}
+
+/** In one pass, where a regular expression of several `.*` would take a stranger's long text for minutes. */
+function globOf(pattern: string): (text: string) => boolean {
+  const [first = '', ...rest] = pattern.split('*')
+  const last = rest.pop()
+  if (last === undefined) return (text) => text === pattern
+  return (text) => {
+    if (!text.startsWith(first) || !text.endsWith(last)) return false
+    let from = first.length
+    for (const part of rest) {
+      const at = text.indexOf(part, from)
+      if (at < 0) return false
+      from = at + part.length
+    }
+    return from + last.length <= text.length
   }
 }
 

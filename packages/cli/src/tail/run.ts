@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import type { Delivery } from '@throughline/core'
 import { destinationOf } from '../destination/destination.ts'
 import { CommandError, exitCodes } from '../failure.ts'
@@ -6,6 +5,7 @@ import { interrupted } from '../signals.ts'
 import { filterOf } from './filter.ts'
 import { viewJson } from './json.ts'
 import type { TailOptions } from './options.ts'
+import { print } from './print.ts'
 import { readEach } from './read.ts'
 import { viewText } from './text.ts'
 import { viewOf } from './view.ts'
@@ -36,7 +36,7 @@ export async function tail(url: string, options: TailOptions): Promise<void> {
     if (!isShown(view)) return
     shown++
     if (shown >= limit) end()
-    await print(json ? `${viewJson(view)}\n` : viewText(view, style))
+    await print(process.stdout, json ? `${viewJson(view)}\n` : viewText(view, style))
   }
 
   try {
@@ -52,12 +52,6 @@ export async function tail(url: string, options: TailOptions): Promise<void> {
   } finally {
     await source.subscriber.close()
   }
-}
-
-/** Waits while whoever reads is slower than what comes. */
-async function print(text: string): Promise<void> {
-  if (process.stdout.write(text) || process.stdout.destroyed) return
-  await Promise.race([once(process.stdout, 'drain'), once(process.stdout, 'close')]).catch(() => undefined)
 }
 
 function say(text: string): void {

@@ -228,3 +228,12 @@ test('a filter goes by attributes, key, trace and destination, with * for any te
   assert.ok(!matches('type=comXexample.*'))
   assert.throws(() => filterOf(['4711']), { code: 'TL_USAGE', exitCode: 2 })
 })
+
+test('the parts of a pattern follow each other, and a long text costs no more than it is long', () => {
+  const matches = (pattern: string, key: string) => filterOf([`key=${pattern}`])(view({ key }))
+  for (const pattern of ['*', '**', 'ab', 'a*', '*b', 'a*b', 'a*b*', '*a*b*'])
+    assert.ok(matches(pattern, 'ab'), pattern)
+  for (const pattern of ['', 'a', 'ab*b', 'a*ab', '*b*a*', 'b*', '*a', 'A*'])
+    assert.ok(!matches(pattern, 'ab'), pattern)
+  assert.ok(!matches('*a*a*a*a*a*b', 'a'.repeat(1_000_000)))
+})

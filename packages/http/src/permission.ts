@@ -1,5 +1,5 @@
 import { errorMessage, PermanentError, UnavailableError } from '@throughline/core'
-import { describeTarget, parseTarget } from './target.ts'
+import { describeTarget, parseTarget, type Target } from './target.ts'
 
 /** Who asks a webhook's receiver for permission to send, and for what. */
 export interface PermissionOptions {
@@ -28,24 +28,18 @@ export interface Permission {
  * UnavailableError when it cannot be reached or asked now.
  */
 export async function requestPermission(url: string, options: PermissionOptions): Promise<Permission> {
-  const { origin, requestsPerMinute, callback, headers = {}, timeoutMs = 10_000, signal } = options
+  const { origin, requestsPerMinute, timeoutMs = 10_000, signal } = options
   const target = parseTarget(url)
   const where = describeTarget(target)
   const limit = AbortSignal.timeout(timeoutMs)
+  const sent = permissionHeaders(options, target)
   let response: Response
   try {
     response = await fetch(target.url, {
       method: 'OPTIONS',
       redirect: 'manual',
       signal: signal === undefined ? limit : AbortSignal.any([limit, signal]),
-      headers: {
-        'user-agent': 'throughline',
-        ...(target.authorization === undefined ? {} : { authorization: target.authorization }),
-        ...headers,
-        'webhook-request-origin': origin,
-        ...(requestsPerMinute === undefined ? {} : { 'webhook-request-rate': String(requestsPerMinute) }),
-        ...(callback === undefined ? {} : { 'webhook-request-callback': callback }),
-      },
+      headers: sent,
     })
     await response.body?.cancel()
   } catch (error) {
@@ -60,6 +54,28 @@ export async function requestPermission(url: string, options: PermissionOptions)
     throw new PermanentError(said, { code: 'TL_PERMISSION_WITHHELD' })
   }
   return { requestsPerMinute: rateOf(response.headers.get('webhook-allowed-rate'), requestsPerMinute) }
+}
+
+/** Of a name in several spellings the option's counts, and none is sent twice. Throws PermanentError for what no header can hold. */
+function permissionHeaders(
+  { origin, requestsPerMinute, callback, headers = {} }: PermissionOptions,
+  { authorization }: Target,
+): Headers {
+  try {
+    const sent = new Headers({ 'user-agent': 'throughline' })
+    if (authorization !== undefined) sent.set('authorization', authorization)
+    for (const [name, value] of Object.entries(headers)) sent.set(name, value)
+    sent.set('webhook-request-origin', origin)
+    if (requestsPerMinute !== undefined) sent.set('webhook-request-rate', String(requestsPerMinute))
+    if (callback !== undefined) sent.set('webhook-request-callback', callback)
+    return sent
+  } catch (cause) {
+    // Its text would show the value, which may be a secret.
+    throw new PermanentError('origin, callback and headers are to be what an HTTP header can hold', {
+      code: 'TL_HEADER_INVALID',
+      cause,
+    })
+  }
 }
 
 /** A receiver that names no rate agrees to the one that was asked for (§4.2.2). */

@@ -172,6 +172,31 @@ test('the sender is told at which rate it may send', async () => {
   assert.deepEqual([asked[0], asked[3]], [first, first.with(3, undefined)])
 })
 
+test('headers of one’s own take the place of those that would be sent, in any spelling', async () => {
+  const asked: (string | undefined)[] = []
+  await using server = await httpServer((request, response) => {
+    asked.push(request.headers.authorization, request.headers['user-agent'])
+    response.writeHead(200, { 'webhook-allowed-origin': '*' }).end()
+  })
+  const url = `http://u:p@127.0.0.1:${server.port}/`
+  await requestPermission(url, { origin: 'a', headers: { Authorization: 'Bearer x', 'User-Agent': 'me' } })
+  assert.deepEqual(asked, ['Bearer x', 'me'])
+})
+
+test('what no header can hold is refused for good, unseen', async () => {
+  for (const wrong of [
+    { origin: 'a\r\nx: 1' },
+    { callback: 'https://ü.example/€' },
+    { headers: { x: 's3cret\n€' } },
+  ]) {
+    const asked = requestPermission('http://127.0.0.1:1/', { origin: 'a', ...wrong })
+    await assert.rejects(asked, (error) => {
+      assert.ok(error instanceof PermanentError && !(error instanceof UnavailableError))
+      return error.code === 'TL_HEADER_INVALID' && !error.message.includes('s3cret')
+    })
+  }
+})
+
 test('an answer that is no consent is none, whatever its status, and says whether to ask again', async () => {
   for (const [status, headers, unavailable] of [
     [200, {}, false],

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { createEvent, type EventInput, PermanentError, validateEvent } from '@throughline/core'
+import { type EventInput, PermanentError } from '@throughline/core'
 import { validateTopic } from './topic.ts'
 
 /** How to reach a broker, and as whom. */
@@ -162,7 +162,6 @@ function validateWill(will: MqttWill, version: Pick<Endpoint, 'protocolVersion'>
   const { topic, event, body, delaySeconds } = will
   validateTopic(topic)
   if ((event === undefined) === (body === undefined)) fail('will: needs either event or body')
-  if (event !== undefined) validateEvent(createEvent(event))
   if (delaySeconds === undefined) return
   requireMqtt5(version, 'will.delaySeconds', delaySeconds)
   requireInteger('will.delaySeconds', delaySeconds, 0, 2 ** 32 - 1)

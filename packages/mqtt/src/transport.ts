@@ -5,6 +5,7 @@ import { clientIdOf, type MqttOptions, parseOptions } from './options.ts'
 import { type MqttPublisherOptions, mqttPublisher } from './publisher.ts'
 import { createSender, sentAttributes } from './sender.ts'
 import { type MqttSubscriberOptions, mqttSubscriber } from './subscriber.ts'
+import { willOf } from './will.ts'
 
 /** MQTT as a driver. */
 export type MqttTransport = Transport<MqttPublisherOptions, MqttSubscriberOptions>
@@ -23,6 +24,8 @@ export function mqttTransport(options: MqttOptions): MqttTransport {
       `MQTT 3.1.1 carries no headers: every trace over ${endpoint.address} ends at the broker and another begins behind it; set envelope: true, or protocolVersion: 5`,
     )
   }
+  // One that cannot be made is refused here and not at the first publish.
+  if (endpoint.will !== undefined) willOf(endpoint.will, endpoint)
   const sender = createSender(endpoint)
   const publishers = new Set<symbol>()
   const sessions = new Set<string>()

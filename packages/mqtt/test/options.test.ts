@@ -144,4 +144,16 @@ test('a will that could not be published is refused at the start', () => {
     () => made({ topic: 'w', body: '', delaySeconds: -1 }),
     /will\.delaySeconds: must be an integer/,
   )
+  const event = { type: 't', source: '/s', data: 'x'.repeat(65_536) }
+  for (const will of [
+    { topic: 'w', body: 'x'.repeat(65_536) },
+    { topic: 'w', event },
+  ]) {
+    assert.throws(() => made(will), /will: takes \d+ bytes, a will has at most 65535/)
+  }
+  made({ topic: 'w', body: 'x'.repeat(65_535) })
+  assert.throws(
+    () => made({ topic: 'w', body: '', contentType: 'a\nb' }),
+    /the content type has a control character/,
+  )
 })

@@ -7,6 +7,7 @@ import { addJourney } from './commands/journey.ts'
 import { addSend } from './commands/send.ts'
 import { addTail } from './commands/tail.ts'
 import { addValidate } from './commands/validate.ts'
+import { visibleLines } from './escape.ts'
 import { describe, exitCodeOf, exitCodes } from './failure.ts'
 
 /** What a command ends with; the same for all of them. */
@@ -47,7 +48,8 @@ export async function run(args: readonly string[]): Promise<number> {
   } catch (error) {
     // Commander has printed its own already, and --help and --version end by such an error as well.
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage
-    process.stderr.write(`${describe(error)}\n`)
+    // Errors quote brokers, servers and files.
+    process.stderr.write(`${visibleLines(describe(error))}\n`)
     return exitCodeOf(error)
   }
 }

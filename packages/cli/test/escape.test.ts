@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { visible, visibleJson, visibleLines } from '../../src/tail/escape.ts'
+import { visible, visibleJson, visibleLines } from '../src/escape.ts'
 
 test('what a terminal would obey is written as its code point', () => {
   assert.equal(visible('\x1b[2J\x9b31m\x7f\r\n\t'), '\\x1b[2J\\x9b31m\\x7f\\x0d\\x0a\\x09')

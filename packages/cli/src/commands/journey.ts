@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander'
 import { fetchJourney } from '../client.ts'
+import { visibleJson, visibleLines } from '../escape.ts'
 import { CommandError, exitCodes } from '../failure.ts'
 import type { Finish } from '../program.ts'
 import { readToken } from '../token.ts'
@@ -51,7 +52,9 @@ export function addJourney(root: Command, finish: Finish): void {
           exitCodes.notFound,
         )
       const { renderJourneyText, toJourneyJson } = await import('@throughline/explorer')
-      const text = json ? JSON.stringify(toJourneyJson(journey)) : renderJourneyText(journey)
+      const text = json
+        ? visibleJson(JSON.stringify(toJourneyJson(journey)))
+        : visibleLines(renderJourneyText(journey))
       process.stdout.write(`${text}\n`)
       finish(exitCodes.ok)
     })

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer'
-import { visibleLines } from './escape.ts'
+import { visibleLines } from '../escape.ts'
 
 /** What is shown of a body, escaped, in lines. `cut`: characters, or bytes of a dump, that were left out. */
 export interface Shown {

@@ -9,7 +9,7 @@ import {
   stringifyJson,
   ThroughlineError,
 } from '@throughline/core'
-import { visibleJson } from './escape.ts'
+import { visibleJson } from '../escape.ts'
 import { timeText } from './text.ts'
 import type { View } from './view.ts'
 

@@ -1,5 +1,6 @@
 import type { Delivery } from '@throughline/core'
 import { destinationOf } from '../destination/destination.ts'
+import { visible } from '../escape.ts'
 import { CommandError, exitCodes } from '../failure.ts'
 import { interrupted } from '../signals.ts'
 import { filterOf } from './filter.ts'
@@ -55,7 +56,7 @@ export async function tail(url: string, options: TailOptions): Promise<void> {
 }
 
 function say(text: string): void {
-  process.stderr.write(`tail: ${text}\n`)
+  process.stderr.write(`tail: ${visible(text)}\n`)
 }
 
 /** On a terminal that has them, unless NO_COLOR is set (no-color.org). */

@@ -6,9 +6,9 @@ import {
   positionText,
   stringifyJson,
 } from '@throughline/core'
+import { visible } from '../escape.ts'
 import { type Shown, showBytes, showText } from './body.ts'
 import type { SeenSpan } from './context.ts'
-import { visible } from './escape.ts'
 import type { View } from './view.ts'
 
 /** How much is shown. */

@@ -95,8 +95,11 @@ export function batchAnswer(answers: readonly Answer[]): Answer {
   const alike = failures.every(({ status }) => status === first.status)
   const status = again.length > 0 ? 503 : alike ? first.status : 422
   const detail = `${failures.length} of ${answers.length} events failed: ${first.detail}`
-  const waits = again.map(({ headers }) => Number(headers['retry-after'] ?? 0))
-  const headers = again.length === 0 ? {} : { 'retry-after': String(Math.max(...waits)) }
+  const waitSeconds = again.reduce(
+    (most, { headers }) => Math.max(most, Number(headers['retry-after'] ?? 0)),
+    0,
+  )
+  const headers = again.length === 0 ? {} : { 'retry-after': String(waitSeconds) }
   const whole = problem(status, failures.length === 1 ? first.code : 'TL_BATCH', detail, { headers })
   return { ...whole, problem: whole.problem && { ...whole.problem, failures } }
 }

@@ -29,7 +29,7 @@ export interface HttpPublisherOptions extends ClientOptions {
    * between requests included, milliseconds; default 30 000.
    */
   readonly timeoutMs?: number
-  /** Sends again what was answered 408, 425, 429 or 5xx, and what found no connection; `false`: never. Default true. */
+  /** Sends again what was answered 408, 425, 429 or 5xx, and what found no connection; `false`: neither, a kept connection that the server had closed apart. Default true. */
   readonly retry?: RetryOptions | boolean
   /** Batched mode: events in one request at most; default 100. */
   readonly maxBatchMessages?: number

@@ -10,6 +10,13 @@ import type { ConsumeOptions } from './options.ts'
 import { positionText } from './position.ts'
 
 const MAX_REASON = 512
+/** Meant for the server that was called, and for nobody who is sent, or reads, its dead letters. */
+const CREDENTIALS: ReadonlySet<string> = new Set([
+  'authorization',
+  'proxy-authorization',
+  'cookie',
+  'set-cookie',
+])
 
 /** A delivery that was given up. */
 export interface GivenUp {
@@ -22,7 +29,7 @@ export interface GivenUp {
   readonly failed: ProcessSpan
 }
 
-/** Publishes a delivery that was given up, as it came, with the reason, route, attempts and position as headers. */
+/** Publishes a delivery that was given up, as it came but for credentials, with the reason, route, attempts and position as headers. */
 export async function publishDeadLetter(
   { publisher, route }: NonNullable<ConsumeOptions['deadLetter']>,
   givenUp: GivenUp,
@@ -36,7 +43,7 @@ function deadLetterOf(
   route: string | undefined,
 ): Message {
   const { message, position } = delivery
-  // The destination is the dead letter's own; everything else is as it came.
+  // The destination is the dead letter's own.
   const { destination: _, headers, ...rest } = message
   const facts: Header[] = [
     [DEAD_LETTER_HEADERS.reason, oneLine(errorMessage(reason)).slice(0, MAX_REASON)],
@@ -48,9 +55,13 @@ function deadLetterOf(
   return {
     ...rest,
     ...(event === undefined ? {} : { event }),
-    headers: [...headers.filter(([name]) => !OWN_HEADERS.has(name.toLowerCase())), ...facts],
+    headers: [...headers.filter(([name]) => isPassedOn(name.toLowerCase())), ...facts],
     context: linkedBack(failed, reason),
   }
+}
+
+function isPassedOn(name: string): boolean {
+  return !OWN_HEADERS.has(name) && !CREDENTIALS.has(name)
 }
 
 /** Header values must not hold line breaks: some transports refuse them. */

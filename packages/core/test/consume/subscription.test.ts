@@ -100,6 +100,29 @@ describe('a subscription', () => {
     assert.equal(transport.rejections()[0]?.deadLettered, true)
   })
 
+  test('hands no credentials of a sender on in a dead letter', async () => {
+    const transport = memoryTransport()
+    await using broker = createBroker(transport)
+    const headers = {
+      Authorization: 'Bearer x',
+      cookie: 'a=b',
+      'Proxy-Authorization': 'x',
+      'Set-Cookie': 'a',
+      kept: '1',
+    }
+    await broker.publisher({ destination: 'readings' }).publish({ body: 'x', headers })
+    const deadLetter = { publisher: broker.publisher({ destination: 'dead' }) }
+    await broker.subscribe({ ...READINGS, raw: true, retry: { attempts: 1 }, deadLetter }, () => {
+      throw new Error('cannot')
+    })
+    await settled(transport)
+    const names = transport.messages('dead').flatMap((letter) => letter.headers.map(([name]) => name))
+    assert.deepEqual(
+      names.filter((name) => !name.startsWith('throughline-')),
+      ['kept'],
+    )
+  })
+
   test('connects again after a lost connection and handles everything that was not settled', async () => {
     const transport = memoryTransport()
     const ids = Array.from({ length: 200 }, (_, index) => String(index))

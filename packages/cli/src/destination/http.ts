@@ -35,6 +35,7 @@ function authorization(user: string | undefined, password: string | undefined) {
 
 /** A server keeps no messages that could be read: this one is where they are sent to. */
 function listener({ scheme, authority, path, text }: DestinationUrl): Source {
+  if (!URL.canParse(`http://${authority}`)) throw usage(`${text} names no host and port to listen at`)
   const { hostname, port } = new URL(`http://${authority}`)
   const host = hostname.replace(/^\[|\]$/g, '')
   if (scheme !== 'http' || (host !== 'localhost' && isIP(host) === 0)) {

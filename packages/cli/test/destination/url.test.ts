@@ -100,4 +100,19 @@ describe('a destination that cannot be one is refused in words, without its pass
       assert.throws(() => destination.outlet({ timeoutMs: 1000 }), expected)
     })
   }
+
+  for (const [text, expected] of [
+    ['http://127.0.0.1:99999/x', /names no host and port/],
+    ['http://a b/x', /names no host and port/],
+    ['https://127.0.0.1/x', /keeps no messages that could be tailed/],
+    ['mqtt://h/$share/a/b', /is a shared subscription/],
+  ] as const) {
+    test(`${text}, when it is tailed`, async () => {
+      const destination = await destinationOf(text, {})
+      assert.throws(
+        () => destination.source({}),
+        (error) => error instanceof CommandError && expected.test(error.message),
+      )
+    })
+  }
 })

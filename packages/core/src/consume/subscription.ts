@@ -109,6 +109,7 @@ export async function openSubscription(
     clearTimeout(grace)
     await settler.flush()
     await subscriber.close()
+    signal?.removeEventListener('abort', onAbort)
     state = 'stopped'
     if (error === null) closed.resolve()
     else closed.reject(error)

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { getEventListeners } from 'node:events'
 import { describe, test } from 'node:test'
 import { createBroker, type Problem, StoppedError, UnavailableError } from '@throughline/core'
 import { eventually, type MemoryTransport, memoryTransport } from '@throughline/testkit'
@@ -98,6 +99,15 @@ describe('a subscription', () => {
     assert.equal(calls, 2, 'only the dead letter is tried again, not the handler')
     assert.equal(transport.messages('dead').length, 1)
     assert.equal(transport.rejections()[0]?.deadLettered, true)
+  })
+
+  test('that has ended leaves nothing at the signal it was given', async () => {
+    const { signal } = new AbortController()
+    await using broker = createBroker(memoryTransport())
+    const subscription = await broker.subscribe({ ...READINGS, signal }, () => undefined)
+    assert.equal(getEventListeners(signal, 'abort').length, 1)
+    await subscription.close()
+    assert.equal(getEventListeners(signal, 'abort').length, 0)
   })
 
   test('hands no credentials of a sender on in a dead letter', async () => {

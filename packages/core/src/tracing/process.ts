@@ -86,7 +86,7 @@ export function processTracer(
     const sent = sentAt(delivery)
     const startMs = unixMs()
     const late = lateness(delivery, sent, startMs, delayAfterMs)
-    const failed = previous ?? parseTraceparent(headerText(delivery.message.headers, ATTEMPT_OF_HEADER))
+    const failed = previous ?? attemptOf(delivery)
     const parent = late === undefined ? arrivalContext(parentContext(hop), delivery) : ownTrace(hop)
     const span = tracer.startSpan(
       `process ${source.name ?? source.destination}`,
@@ -123,6 +123,11 @@ export function processTracer(
       meter.processed(source, endMs - startMs, failure, context)
     }
     return { span, context, end }
+  }
+
+  /** The attempt that another process says it made. */
+  function attemptOf({ message }: Delivery): SpanContext | undefined {
+    return trust === 'ignore' ? undefined : parseTraceparent(headerText(message.headers, ATTEMPT_OF_HEADER))
   }
 
   function parentContext(hop: HopContext): Context {

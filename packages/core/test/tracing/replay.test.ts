@@ -155,5 +155,9 @@ describe('a message that waited', () => {
         { to: SEND },
         { to: '11111111111111111111111111111111-2222222222222222', attributes: { retry: true } },
       ])
+      spans.reset()
+      await transport.publisher({ destination: 'readings' }).publish([{ ...message, headers }])
+      await consume(transport, { trust: 'ignore' })
+      assert.deepEqual(spans.tree()[0]?.links ?? [], [], 'a context that is not trusted names no attempt')
     }))
 })

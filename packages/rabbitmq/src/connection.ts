@@ -10,6 +10,8 @@ export interface Connection {
   readonly opened: Promise<void>
   /** Why it is over; null while it is not. */
   readonly over: ThroughlineError | null
+  /** Why the broker takes no messages at present, an alarm of memory or disk; null while it takes them. */
+  readonly blocked: string | null
   /** Rejects with the driver's error. */
   openChannel(): Promise<Channel>
   /** Closes a channel behind all that was written on it. A broker that does not answer loses the connection. */
@@ -87,6 +89,7 @@ function startConnection(endpoint: Endpoint, role: 'pub' | 'sub', onEnd: () => v
   opened.promise.catch(() => undefined)
   let isUp = false
   let over: ThroughlineError | null = null
+  let blocked: string | null = null
 
   function end(error: ThroughlineError): void {
     if (over !== null) return
@@ -112,6 +115,12 @@ function startConnection(endpoint: Endpoint, role: 'pub' | 'sub', onEnd: () => v
     }
     opened.resolve()
   })
+  client.on('connection.blocked', (reason) => {
+    blocked = reason
+  })
+  client.on('connection.unblocked', () => {
+    blocked = null
+  })
 
   async function closeChannel(channel: Channel): Promise<void> {
     if (await isDoneInTime(channel.close())) return
@@ -131,6 +140,9 @@ function startConnection(endpoint: Endpoint, role: 'pub' | 'sub', onEnd: () => v
     opened: opened.promise,
     get over() {
       return over
+    },
+    get blocked() {
+      return blocked
     },
     openChannel: () => client.acquire({ emitErrorsFromChannel: true }),
     closeChannel,

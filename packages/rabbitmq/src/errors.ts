@@ -4,6 +4,8 @@ import { errorMessage, PermanentError, type ThroughlineError, UnavailableError }
 export const NOT_FOUND_CODE = 'TL_RABBITMQ_NOT_FOUND'
 /** `code` of the error of a message that no queue takes. */
 export const UNROUTABLE_CODE = 'TL_RABBITMQ_UNROUTABLE'
+/** `code` of the error while the broker takes no messages: an alarm of memory or disk. */
+export const BLOCKED_CODE = 'TL_RABBITMQ_BLOCKED'
 /** `code` of the error when the broker took a subscription away: its queue was deleted. */
 export const CANCELLED_CODE = 'TL_RABBITMQ_CANCELLED'
 

@@ -5,7 +5,7 @@ import type { RabbitmqSubscriberOptions } from './subscriber.ts'
 import { rabbitmqTransport } from './transport.ts'
 
 export { rabbitmqBinding } from './binding.ts'
-export { CANCELLED_CODE, NOT_FOUND_CODE, UNROUTABLE_CODE } from './errors.ts'
+export { BLOCKED_CODE, CANCELLED_CODE, NOT_FOUND_CODE, UNROUTABLE_CODE } from './errors.ts'
 export type { RabbitmqOptions, TlsOptions } from './options.ts'
 export type { RabbitmqPublisherOptions } from './publisher.ts'
 export type { RabbitmqSubscriberOptions } from './subscriber.ts'

@@ -10,7 +10,7 @@ export interface RabbitmqOptions {
   readonly password?: string
   /** Shown by the broker's tools, followed by `-pub` or `-sub`, and as `messaging.client.id`. Default `throughline`. */
   readonly connectionName?: string
-  /** Seconds of silence after which the broker is asked for a sign of life; a connection is given up after twice as long. 0: none. Default 30. */
+  /** Seconds of silence after which the broker is asked for a sign of life; a connection is given up after twice as long. The broker's own counts where it is shorter, or where this is 0. Default 30. */
   readonly heartbeatSeconds?: number
   /** Until the broker has accepted the connection, what is declared and the consumer, milliseconds. Default 10 000. */
   readonly connectTimeoutMs?: number

@@ -7,12 +7,13 @@ import {
   ThroughlineError,
   UnavailableError,
 } from '@throughline/core'
-import { AMQPConnectionError, type Channel, type Envelope, type ReturnedMessage } from 'rabbitmq-client'
+import { AMQPConnectionError, type Channel } from 'rabbitmq-client'
 import { keepBodies } from './body.ts'
 import { type Connection, type SharedConnection, withinLimit } from './connection.ts'
-import { parseRoute, type Route, routeName } from './destination.ts'
-import { NOT_FOUND_CODE, rabbitmqError, replyCodeOf, UNROUTABLE_CODE } from './errors.ts'
+import { parseRoute, routeName } from './destination.ts'
+import { BLOCKED_CODE, rabbitmqError, replyCodeOf, UNROUTABLE_CODE } from './errors.ts'
 import { type Endpoint, requireInteger, requireName } from './options.ts'
+import { blameCode, noteReturn, type Outgoing } from './outgoing.ts'
 import { contentHeaderOf } from './properties.ts'
 import { declareTopology, type Topology, validateTopology } from './topology.ts'
 
@@ -32,13 +33,6 @@ export interface RabbitmqPublisherOptions {
   readonly appId?: string
   /** How long a confirmation is waited for, milliseconds. Default 30 000. */
   readonly timeoutMs?: number
-}
-
-interface Outgoing extends Route {
-  readonly envelope: Envelope
-  readonly body: Buffer
-  /** The broker's words for why no queue took it. */
-  returned?: string
 }
 
 /** A channel in confirm mode, and what is under way on it. */
@@ -83,6 +77,8 @@ export function rabbitmqPublisher(
 
   async function connectLink(): Promise<Link> {
     const connection = await shared.open()
+    // Nothing that is asked of it now would be answered in time.
+    refuseBlocked(connection)
     return withinLimit(connection, endpoint, async () => {
       const channel = await connection.openChannel()
       const made: Link = { connection, channel, mandatory: new Set() }
@@ -91,11 +87,7 @@ export function rabbitmqPublisher(
         made.reason ??= error
       })
       channel.on('basic.return', (returned) => noteReturn(made.mandatory, returned))
-      channel.once('close', () => {
-        if (current !== made) return
-        current = null
-        linking = null
-      })
+      channel.once('close', () => forget(made))
       try {
         await declareTopology(channel, topology)
         await channel.confirmSelect()
@@ -107,6 +99,21 @@ export function rabbitmqPublisher(
       current = made
       return made
     })
+  }
+
+  function forget(link: Link): void {
+    if (current !== link) return
+    current = null
+    linking = null
+  }
+
+  /** What was never confirmed would be kept for ever, and once more with each time that it is published again. */
+  function abandon(link: Link, error: UnavailableError): void {
+    // Sent once when the alarm ends; on a new connection it would be sent a second time.
+    if (link.connection.blocked !== null) return
+    link.reason ??= error
+    forget(link)
+    void link.connection.closeChannel(link.channel)
   }
 
   function outgoing(message: Message): Outgoing {
@@ -131,11 +138,20 @@ export function rabbitmqPublisher(
   async function send(messages: readonly Message[]): Promise<readonly PublishResult[]> {
     const prepared = messages.map((message) => attempt(() => outgoing(message)))
     try {
-      return await sendAll(await link(), prepared)
+      const made = await link()
+      refuseBlocked(made.connection)
+      return await sendAll(made, prepared)
     } catch (error) {
       const unavailable = cannotSend(error)
       return prepared.map((each) => ({ ok: false, error: each instanceof Error ? each : unavailable }))
     }
+  }
+
+  /** The driver would keep the message until the alarm ends, and every repetition of it too. */
+  function refuseBlocked({ blocked }: Connection): void {
+    if (blocked === null) return
+    const message = `${address} takes no messages at present: ${blocked}`
+    throw new UnavailableError(message, { code: BLOCKED_CODE })
   }
 
   function sendAll(
@@ -159,6 +175,7 @@ export function rabbitmqPublisher(
         const message = `${address} did not confirm the message within ${timeoutMs} ms`
         const error = new UnavailableError(message, { code: 'TL_TIMEOUT' })
         for (const index of prepared.keys()) answer(index, { ok: false, error })
+        abandon(link, error)
       }
       for (const [index, each] of prepared.entries()) {
         if (each instanceof Error) {
@@ -199,7 +216,7 @@ export function rabbitmqPublisher(
     // The driver gives the reason to the first of them alone, right before the others.
     if (replyCodeOf(error) !== 'CH_CLOSE') link.reason ??= error
     const reason = link.reason ?? error
-    const blamed = blame(message, reason)
+    const blamed = blameCode(message, reason)
     if (blamed !== undefined) {
       return new PermanentError(`${failed}: ${errorMessage(reason)}`, { cause: reason, code: blamed })
     }
@@ -242,33 +259,6 @@ export function rabbitmqPublisher(
       closed ??= finish()
       return closed
     },
-  }
-}
-
-/** The `code` of the error, where the broker's words for closing the channel name this message; undefined where they do not. */
-function blame({ exchange, body }: Outgoing, reason: unknown): string | undefined {
-  const text = errorMessage(reason)
-  if (replyCodeOf(reason) === 'NOT_FOUND' && text.includes(`exchange '${exchange}'`)) return NOT_FOUND_CODE
-  if (replyCodeOf(reason) === 'ACCESS_REFUSED' && text.includes(`exchange '${exchange}'`)) {
-    return 'TL_RABBITMQ_REFUSED'
-  }
-  const [, size] = /message size (\d+)/.exec(text) ?? []
-  return size !== undefined && body.length === Number(size) ? 'TL_TOO_LARGE' : undefined
-}
-
-/** AMQP returns a message without saying which one it is: the first like it that is under way. */
-function noteReturn(mandatory: ReadonlySet<Outgoing>, returned: ReturnedMessage): void {
-  for (const each of mandatory) {
-    const isSame =
-      each.returned === undefined &&
-      each.exchange === returned.exchange &&
-      each.routingKey === returned.routingKey &&
-      each.envelope.messageId === returned.messageId &&
-      Buffer.isBuffer(returned.body) &&
-      each.body.equals(returned.body)
-    if (!isSame) continue
-    each.returned = returned.replyText
-    return
   }
 }
 

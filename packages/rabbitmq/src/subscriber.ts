@@ -60,10 +60,13 @@ export function rabbitmqSubscriber(
   requireInteger('window', window, 1, 65_535)
   validateTopology(topology)
   const source = { queue, topology, ordered }
+  const isStream = topology.queues?.some(({ name, type }) => name === queue && type === 'stream') ?? false
+  const isReadFromNow = options.offset === 'next' || (options.offset === undefined && isStream)
   const leave = shared.join()
   let linking: Promise<Link> | null = null
   let current: Link | null = null
-  let resumeAt: bigint | undefined
+  /** Where a stream is read on. */
+  let resumeAt: bigint | Date | undefined
   let closed: Promise<void> | null = null
 
   function link(): Promise<Link> {
@@ -91,7 +94,10 @@ export function rabbitmqSubscriber(
       try {
         await declareTopology(channel, topology)
         await channel.basicQos({ prefetchCount: window })
+        const began = new Date()
         await channel.basicConsume(consumer(), made.receive)
+        // On the next connection `next` would mean what comes from then on.
+        if (isReadFromNow) resumeAt ??= began
       } catch (error) {
         void connection.closeChannel(channel)
         throw error

@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { once } from 'node:events'
+import { createServer, connect as openSocket, type Socket } from 'node:net'
+import { type TestContext, test } from 'node:test'
 import { type Header, type Message, PermanentError, UnavailableError } from '@throughline/core'
 import { eventually } from '@throughline/testkit'
-import { NOT_FOUND_CODE, UNROUTABLE_CODE } from '../src/errors.ts'
+import { BLOCKED_CODE, NOT_FOUND_CODE, UNROUTABLE_CODE } from '../src/errors.ts'
 import { rabbitmqTransport } from '../src/transport.ts'
 import {
+  amqpUrl,
   failures,
   message,
   numbered,
@@ -217,6 +220,51 @@ test('a broker that hangs is unavailable after the timeout, for each message', a
   await publisher.close()
 })
 
+test('a message that is never confirmed is not kept: its channel is given up, and the next one has another', async (t) => {
+  const proxy = await proxied(t)
+  const { queue, declare } = queueOf()
+  const options = { routingKey: queue, declare, timeoutMs: 300 }
+  const publisher = publisherOf(t, options, { url: proxy.url, connectTimeoutMs: 500 })
+  await publisher.open()
+  proxy.stall('toClient')
+  await eventually(async () => {
+    assert.equal(failures(await publisher.publish(numbered(1))).length, 1)
+    assert.ok(proxy.accepted > 1, 'the connection that confirms nothing is still in use')
+  })
+  await proxy.restore()
+  await eventually(async () => assert.deepEqual(failures(await publisher.publish(numbered(1))), []))
+})
+
+test('while an alarm blocks the connection messages are unavailable at once, and none is sent twice after it', async (t) => {
+  const relay = await alarming(t)
+  const { queue, declare } = queueOf()
+  const transport = rabbitmqTransport({ url: relay.url })
+  const publisher = transport.publisher({ routingKey: queue, declare })
+  const other = transport.publisher({ routingKey: queue })
+  t.after(() => Promise.all([publisher.close(), other.close()]))
+  let confirmed = 0
+  async function publish() {
+    const [error] = failures(await publisher.publish(numbered(1)))
+    if (error === undefined) confirmed++
+    return error
+  }
+  assert.equal(await publish(), undefined)
+  relay.block()
+  const blocked = await eventually(async () => {
+    const error = await publish()
+    assert.equal(error?.code, BLOCKED_CODE)
+    return error
+  })
+  assert.ok(blocked instanceof UnavailableError && /low on memory/.test(blocked.message), blocked.message)
+  // Neither is another channel asked for, whose opening would be waited for in vain.
+  const codes = failures(await other.publish(numbered(3))).map(({ code }) => code)
+  assert.deepEqual(codes, Array(3).fill(BLOCKED_CODE))
+  relay.unblock()
+  await eventually(async () => assert.equal(await publish(), undefined))
+  const { messageCount } = await stranger(t).queueDeclare({ queue, passive: true })
+  assert.equal(messageCount, confirmed)
+})
+
 test('connecting to a broker that hangs is unavailable after the timeout', async (t) => {
   const proxy = await proxied(t)
   proxy.stall()
@@ -284,3 +332,39 @@ test('publishers of one transport share a connection, which the last one closes'
   await second?.close()
   await eventually(() => assert.equal(proxy.connections, 0))
 })
+
+/** A relay to the broker that tells the client of an alarm: the broker tells it to connections that publish (RabbitMQ's extension of AMQP). */
+async function alarming(t: TestContext) {
+  const { hostname, port } = new URL(amqpUrl())
+  const clients = new Set<Socket>()
+  const server = createServer((client) => {
+    clients.add(client)
+    const target = openSocket({ host: hostname, port: Number(port || 5672) })
+    for (const [from, to] of [
+      [client, target],
+      [target, client],
+    ] as const) {
+      from.pipe(to)
+      from.on('error', () => to.destroy())
+    }
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(() => {
+    for (const client of clients) client.destroy()
+    server.close()
+  })
+  const tell = (method: number, ...fields: number[]) => {
+    // A method frame of channel 0, class connection.
+    const frame = [1, 0, 0, 0, 0, 0, 4 + fields.length, 0, 10, 0, method, ...fields, 206]
+    for (const client of clients) client.write(Buffer.from(frame))
+  }
+  const reason = Buffer.from('low on memory')
+  const address = server.address()
+  assert.ok(typeof address === 'object' && address !== null)
+  return {
+    url: `amqp://127.0.0.1:${address.port}`,
+    block: () => tell(60, reason.length, ...reason),
+    unblock: () => tell(61),
+  }
+}

@@ -144,6 +144,19 @@ test('a stream is read on behind what was settled after the connection was lost'
   await subscriber.close()
 })
 
+test('a stream read from now on misses nothing while the connection is away, also where nothing had come yet', async (t) => {
+  const proxy = await proxied(t)
+  const { queue, publisher } = await filled(t, 0, { type: 'stream' })
+  const subscriber = subscriberOf(t, { queue, offset: 'next' }, { url: proxy.url })
+  await subscriber.open()
+  const lost = assert.rejects(take(subscriber, 1), UnavailableError)
+  await proxy.refuse()
+  await lost
+  assert.deepEqual(failures(await publisher.publish([message('meanwhile')])), [])
+  await proxy.restore()
+  assert.deepEqual(delivered(await take(subscriber, 1)), ['meanwhile'])
+})
+
 test('order is kept by routing key, and not at all where that was asked for', async (t) => {
   const [exchange, queue] = [unique('exchange'), unique('queue')]
   const declare = {

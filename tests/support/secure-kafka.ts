@@ -1,17 +1,13 @@
-import { execFile } from 'node:child_process'
 import { pbkdf2Sync, randomBytes } from 'node:crypto'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
-import { promisify } from 'node:util'
+import { join } from 'node:path'
 import { alterUserScramCredentialsV0, Connection, ScramMechanisms } from '@platformatic/kafka'
 import { eventually } from '@throughline/testkit'
-import { findJava } from '../../scripts/bootstrap/java.mjs'
 import { kafkaWith } from '../../scripts/brokers/kafka.ts'
 import { freePorts } from '../../scripts/brokers/ports.ts'
 import { end, launch } from '../../scripts/brokers/process.ts'
-
-const run = promisify(execFile)
+import { keyPair, keytool } from './certificate.ts'
 
 export const PASSWORD = 'correct-horse'
 
@@ -82,32 +78,21 @@ export async function startSecureKafka(): Promise<SecureKafka> {
   return { plain: broker.address(plainPort), login, certified, both, ca, client, [Symbol.asyncDispose]: stop }
 }
 
-/** A key and certificate for the broker and one for the client, each trusted by the other, by the JDK's keytool. */
+/** A key and certificate for the broker and one for the client, each trusted by the other. */
 async function certificates(dir: string) {
-  const keytool = join(dirname(findJava() ?? 'java'), 'keytool')
-  const passphrase = 'changeit'
-  const store = (name: string) => join(dir, `${name}.p12`)
-  const call = (...args: readonly string[]) =>
-    run(keytool, [...args, '-storetype', 'PKCS12', '-storepass', passphrase])
-  for (const name of ['broker', 'client']) {
-    const key = ['-keyalg', 'EC', '-groupname', 'secp256r1', '-validity', '2', '-dname', `CN=${name}`]
-    const names = ['-ext', 'san=ip:127.0.0.1,dns:localhost']
-    await call('-genkeypair', '-alias', name, '-keystore', store(name), ...key, ...names)
-  }
-  const exported = (name: string) => call('-exportcert', '-rfc', '-alias', name, '-keystore', store(name))
-  const { stdout: ca } = await exported('broker')
-  const file = join(dir, 'client.pem')
-  await call('-exportcert', '-rfc', '-alias', 'client', '-keystore', store('client'), '-file', file)
-  await call('-importcert', '-noprompt', '-alias', 'client', '-file', file, '-keystore', store('trusted'))
+  const [broker, client] = await Promise.all([keyPair(dir, 'broker'), keyPair(dir, 'client')])
+  const [file, trusted] = [join(dir, 'client.pem'), join(dir, 'trusted.p12')]
+  writeFileSync(file, client.certificate)
+  await keytool('-importcert', '-noprompt', '-alias', 'client', '-file', file, '-keystore', trusted)
   return {
-    ca,
-    client: { pfx: readFileSync(store('client')), passphrase },
+    ca: broker.certificate,
+    client: { pfx: client.pfx, passphrase: client.passphrase },
     ssl: {
-      'ssl.keystore.location': store('broker'),
-      'ssl.keystore.password': passphrase,
+      'ssl.keystore.location': broker.file,
+      'ssl.keystore.password': broker.passphrase,
       'ssl.keystore.type': 'PKCS12',
-      'ssl.truststore.location': store('trusted'),
-      'ssl.truststore.password': passphrase,
+      'ssl.truststore.location': trusted,
+      'ssl.truststore.password': broker.passphrase,
       'ssl.truststore.type': 'PKCS12',
     },
   }

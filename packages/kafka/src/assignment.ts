@@ -1,4 +1,5 @@
 import { createOffsets, type Offsets } from './offsets.ts'
+import type { Sought } from './seek.ts'
 
 /** A partition that is ours, from the moment its start is known until it is revoked, lost or closed. */
 export interface Assignment {
@@ -11,6 +12,8 @@ export interface Assignment {
   position: bigint
   /** What the group has committed, as far as we know; null before the first time. */
   committed: bigint | null
+  /** The seek that began it; committed with every offset. */
+  readonly sought: Sought | null
   /** Being revoked: nothing more is read or handed out, what is out may still be settled. */
   revoking: boolean
   abandon(reason: Error): void
@@ -21,6 +24,7 @@ export function createAssignment(
   partition: number,
   start: bigint,
   committed: bigint | null,
+  sought: Sought | null = null,
 ): Assignment {
   const abort = new AbortController()
   return {
@@ -30,6 +34,7 @@ export function createAssignment(
     signal: abort.signal,
     position: start,
     committed,
+    sought,
     revoking: false,
     abandon: (reason) => abort.abort(reason),
   }

@@ -3,10 +3,11 @@ import { Consumer, type GroupAssignment } from '@platformatic/kafka'
 import { UnavailableError } from '@throughline/core'
 import type { Assignment } from './assignment.ts'
 import { cooperativeAssigner } from './assignor.ts'
+import { createCoordinator } from './coordinator.ts'
 import { hasApiId, isPermanent } from './errors.ts'
 import { createHealth } from './health.ts'
 import {
-  committable,
+  commitAll,
   committedStarts,
   disconnect,
   findBrokers,
@@ -59,6 +60,7 @@ export function createClassicGroup(connection: Connection, options: MembershipOp
   for (const topic of topics) consumer.topics.track(topic)
   consumer.memberId = identity.memberId
 
+  const coordinator = createCoordinator(consumer, group, topics)
   const health = createHealth(lostAfterMs, onLost)
   let heartbeatAt = performance.now()
   consumer.on('consumer:heartbeat:start', () => {
@@ -101,9 +103,26 @@ export function createClassicGroup(connection: Connection, options: MembershipOp
   }
 
   async function commit(assignments: readonly Assignment[]): Promise<void> {
-    const { offsets, done } = committable(assignments)
-    await consumer.commit({ offsets: offsets.map((each) => ({ ...each, leaderEpoch: -1 })) })
-    done()
+    const { memberId, generationId: generation } = consumer
+    if (memberId === null) throw new UnavailableError(`not a member of the group ${group} at present`)
+    if (options.seekTo === undefined) {
+      const taken = assignments.map((assignment) => ({
+        assignment,
+        offset: assignment.offsets.committable(),
+      }))
+      const offsets = taken.map(({ assignment: { topic, partition }, offset }) => {
+        return { topic, partition, offset, leaderEpoch: -1 }
+      })
+      await consumer.commit({ offsets })
+      for (const { assignment, offset } of taken) assignment.committed = offset
+      return
+    }
+    try {
+      await commitAll(coordinator, { group, memberId, generation, instanceId: null }, assignments)
+    } catch (error) {
+      coordinator.forget()
+      throw error
+    }
   }
 
   function owns(topic: string, partition: number): boolean {
@@ -131,6 +150,7 @@ export function createClassicGroup(connection: Connection, options: MembershipOp
     await disconnect(consumer)
   }
 
-  const startsOf = (owned: readonly GroupAssignment[]) => committedStarts(consumer, owned, options.start)
+  const startsOf = (owned: readonly GroupAssignment[]) =>
+    committedStarts(consumer, coordinator, options, owned)
   return { consumer, join, commit, startsOf, owns, leave, detach }
 }

@@ -1,20 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
-import {
-  Consumer,
-  consumerGroupHeartbeatV1,
-  type Connection as DriverConnection,
-  FindCoordinatorKeyTypes,
-  findCoordinatorV4,
-  type GroupAssignment,
-  offsetCommitV9,
-} from '@platformatic/kafka'
-import { PermanentError, UnavailableError } from '@throughline/core'
+import { Consumer, consumerGroupHeartbeatV1, type GroupAssignment } from '@platformatic/kafka'
+import { PermanentError } from '@throughline/core'
 import type { Assignment } from './assignment.ts'
+import { createCoordinator } from './coordinator.ts'
 import { hasApiId, isPermanent } from './errors.ts'
 import { createHealth } from './health.ts'
 import {
-  committable,
+  commitAll,
   committedStarts,
   disconnect,
   findBrokers,
@@ -69,6 +62,7 @@ export function createConsumerGroup(connection: Connection, options: MembershipO
   const memberId = identity.memberId
 
   const health = createHealth(lostAfterMs, lost)
+  const coordinator = createCoordinator(consumer, group, topics)
   const woken = createNotifier()
   /** Counts our memberships: what was begun in an earlier one means nothing any more. */
   let term = 0
@@ -81,7 +75,6 @@ export function createConsumerGroup(connection: Connection, options: MembershipO
   let names: ReadonlyMap<string, string> = new Map()
   let reconciling: Promise<void> | null = null
   let due = false
-  let coordinator: Promise<DriverConnection> | null = null
   let left = false
 
   async function join(): Promise<void> {
@@ -95,7 +88,7 @@ export function createConsumerGroup(connection: Connection, options: MembershipO
         void keepBeating()
         return
       } catch (error) {
-        coordinator = null
+        coordinator.forget()
         const patienceMs = hasApiId(error, PASSING) ? rebalanceTimeoutMs : lostAfterMs
         if (left || isPermanent(error) || performance.now() - began >= patienceMs) throw error
         await delay(RETRY_PAUSE_MS)
@@ -120,7 +113,7 @@ export function createConsumerGroup(connection: Connection, options: MembershipO
         health.succeeded()
       } catch (error) {
         if (left) return
-        coordinator = null
+        coordinator.forget()
         if (isPermanent(error)) return lost(error)
         if (hasApiId(error, THROWN_OUT)) startAnew()
         else health.failed(error, startedAt)
@@ -139,7 +132,7 @@ export function createConsumerGroup(connection: Connection, options: MembershipO
   async function beat(): Promise<void> {
     const began = term
     const answer = await consumerGroupHeartbeatV1.api.async(
-      await reachCoordinator(),
+      await coordinator.reach(),
       group,
       memberId,
       epoch,
@@ -203,47 +196,18 @@ export function createConsumerGroup(connection: Connection, options: MembershipO
     return byTopic(places).map(({ topicId, partitions }) => ({ topic: names.get(topicId) ?? '', partitions }))
   }
 
-  function reachCoordinator(): Promise<DriverConnection> {
-    coordinator ??= findCoordinator()
-    return coordinator
-  }
-
-  async function findCoordinator(): Promise<DriverConnection> {
-    const { brokers } = await consumer.metadata({ topics: [...topics] })
-    const any = await consumer.connections.getFirstAvailable([...brokers.values()])
-    const answer = await findCoordinatorV4.api.async(any, FindCoordinatorKeyTypes.GROUP, [group])
-    const [found] = answer.coordinators
-    if (found === undefined) throw new UnavailableError(`Kafka names no coordinator of the group ${group}`)
-    return consumer.connections.get({ host: found.host, port: found.port })
-  }
-
   /** On the heartbeats' own connection, which answers in order: one that was sent before a revocation was agreed to counts before it. */
   async function commit(assignments: readonly Assignment[]): Promise<void> {
     for (;;) {
-      const { offsets, done } = committable(assignments.filter(({ signal }) => !signal.aborted))
-      if (offsets.length === 0) return
-      const partitions = offsets.map(({ topic, partition, offset }) => ({
-        topic,
-        partitionIndex: partition,
-        committedOffset: offset,
-        committedLeaderEpoch: -1,
-        committedMetadata: null,
-      }))
-      const byName = [...Map.groupBy(partitions, ({ topic }) => topic)]
-      const sent = epoch
+      const ours = assignments.filter(({ signal }) => !signal.aborted)
+      if (ours.length === 0) return
+      const generation = epoch
       try {
-        await offsetCommitV9.api.async(
-          await reachCoordinator(),
-          group,
-          sent,
-          memberId,
-          instanceId,
-          byName.map(([name, those]) => ({ name, partitions: those })),
-        )
-        return done()
+        await commitAll(coordinator, { group, memberId, generation, instanceId }, ours)
+        return
       } catch (error) {
         // A heartbeat of the same moment moved the group on, and us with it.
-        if (left || !hasApiId(error, STALE) || sent === epoch) throw error
+        if (left || !hasApiId(error, STALE) || generation === epoch) throw error
       }
     }
   }
@@ -272,7 +236,7 @@ export function createConsumerGroup(connection: Connection, options: MembershipO
     const goodbye = instanceId === null ? LEAVING : LEAVING_FOR_A_WHILE
     const api = consumerGroupHeartbeatV1.api
     await api.async(
-      await reachCoordinator(),
+      await coordinator.reach(),
       group,
       memberId,
       goodbye,
@@ -296,7 +260,8 @@ export function createConsumerGroup(connection: Connection, options: MembershipO
     woken.notify()
   }
 
-  const startsOf = (places: readonly GroupAssignment[]) => committedStarts(consumer, places, options.start)
+  const startsOf = (places: readonly GroupAssignment[]) =>
+    committedStarts(consumer, coordinator, options, places)
   return { consumer, join, commit, startsOf, owns, leave, detach }
 }
 

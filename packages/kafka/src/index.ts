@@ -5,7 +5,13 @@ import { kafkaTransport } from './transport.ts'
 export * from './admin.ts'
 export * from './binding.ts'
 export { UNKNOWN_TOPIC_CODE } from './errors.ts'
-export type { KafkaOptions, KafkaPublisherOptions, KafkaStart, KafkaSubscriberOptions } from './options.ts'
+export type {
+  KafkaOptions,
+  KafkaPublisherOptions,
+  KafkaSeek,
+  KafkaStart,
+  KafkaSubscriberOptions,
+} from './options.ts'
 export type { PasswordCredentials, SaslCredentials, TokenCredentials } from './sasl.ts'
 export { AUTHENTICATION_CODE } from './sasl.ts'
 export * from './transport.ts'

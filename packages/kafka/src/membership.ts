@@ -1,8 +1,15 @@
-import type { ClusterMetadata, Consumer, GroupAssignment } from '@platformatic/kafka'
+import {
+  type ClusterMetadata,
+  type Consumer,
+  type GroupAssignment,
+  offsetCommitV9,
+} from '@platformatic/kafka'
 import { UnavailableError } from '@throughline/core'
-import type { Assignment } from './assignment.ts'
+import { type Assignment, assignmentKey } from './assignment.ts'
+import type { Coordinator } from './coordinator.ts'
 import { within } from './notifier.ts'
-import type { Connection, KafkaStart } from './options.ts'
+import type { Connection, KafkaSeek, KafkaStart } from './options.ts'
+import { type Committed, fetchCommitted, type Sought, seekOffset, writeSought } from './seek.ts'
 import { startOffset } from './start.ts'
 
 /** Who we are, over connections. */
@@ -20,6 +27,7 @@ export interface MembershipOptions {
   readonly sessionTimeoutMs: number
   readonly lostAfterMs: number
   readonly start: KafkaStart
+  readonly seekTo: KafkaSeek | undefined
   /** The group keeps the partitions of the member of this name while it restarts. */
   readonly instanceId: string | undefined
   readonly revokeGraceMs: number
@@ -39,6 +47,7 @@ export interface Start {
   readonly partition: number
   readonly offset: bigint
   readonly committed: bigint | null
+  readonly sought: Sought | null
 }
 
 /** Our place among the readers of the topics: joining, heartbeats, rebalancing, offsets. Reads no records. */
@@ -59,39 +68,75 @@ export interface Membership {
 
 const CLOSE_MS = 1000
 
-/** Where reading goes on: at what the group has committed, else at `start`. Throws the driver's error. */
+/** Where reading goes on: where the seek goes if it has not been made, else at what the group has committed, else at `start`. Throws the driver's error. */
 export async function committedStarts(
   consumer: Consumer,
+  coordinator: Coordinator,
+  { group, start, seekTo }: Pick<MembershipOptions, 'group' | 'start' | 'seekTo'>,
   owned: readonly GroupAssignment[],
-  start: KafkaStart,
 ): Promise<readonly Start[]> {
   if (owned.length === 0) return []
-  const committed = await consumer.listCommittedOffsets({ topics: owned.map((each) => ({ ...each })) })
+  const committed = await (seekTo === undefined
+    ? listCommitted(consumer, owned)
+    : fetchCommitted(coordinator, group, owned))
+  async function startOf(topic: string, partition: number): Promise<Start> {
+    const known = committed.get(assignmentKey(topic, partition))
+    if (seekTo !== undefined && known?.sought?.name !== seekTo.name) {
+      const offset = await seekOffset(consumer, topic, partition, seekTo.to)
+      const sought = { name: seekTo.name, until: known?.offset ?? 0n }
+      if (offset !== null) return { topic, partition, offset, committed: null, sought }
+    }
+    if (known !== undefined) {
+      return { topic, partition, offset: known.offset, committed: known.offset, sought: known.sought }
+    }
+    const offset = await startOffset(consumer, topic, partition, start)
+    return { topic, partition, offset, committed: null, sought: null }
+  }
   return Promise.all(
-    owned.flatMap(({ topic, partitions }) =>
-      partitions.map(async (partition): Promise<Start> => {
-        const known = committed.get(topic)?.[partition] ?? -1n
-        if (known >= 0n) return { topic, partition, offset: known, committed: known }
-        return {
-          topic,
-          partition,
-          offset: await startOffset(consumer, topic, partition, start),
-          committed: null,
-        }
-      }),
-    ),
+    owned.flatMap(({ topic, partitions }) => partitions.map((partition) => startOf(topic, partition))),
   )
 }
 
-/** What of the assignments there is to commit, now, and what to remember once that is done. */
-export function committable(assignments: readonly Assignment[]) {
+async function listCommitted(
+  consumer: Consumer,
+  owned: readonly GroupAssignment[],
+): Promise<ReadonlyMap<string, Committed>> {
+  const listed = await consumer.listCommittedOffsets({ topics: owned.map((each) => ({ ...each })) })
+  const known = [...listed].flatMap(([topic, offsets]) =>
+    offsets.flatMap((offset, partition): [string, Committed][] =>
+      offset < 0n ? [] : [[assignmentKey(topic, partition), { offset, sought: null }]],
+    ),
+  )
+  return new Map(known)
+}
+
+/** Who commits: a member, and its generation or epoch in the group. */
+export interface Committing {
+  readonly group: string
+  readonly memberId: string
+  readonly generation: number
+  readonly instanceId: string | null
+}
+
+/** Commits what of the assignments is settled, with the seeks that began them. Throws the driver's error. */
+export async function commitAll(
+  coordinator: Coordinator,
+  { group, memberId, generation, instanceId }: Committing,
+  assignments: readonly Assignment[],
+): Promise<void> {
   const taken = assignments.map((assignment) => ({ assignment, offset: assignment.offsets.committable() }))
-  return {
-    offsets: taken.map(({ assignment: { topic, partition }, offset }) => ({ topic, partition, offset })),
-    done() {
-      for (const { assignment, offset } of taken) assignment.committed = offset
-    },
-  }
+  const topics = [...Map.groupBy(taken, ({ assignment: { topic } }) => topic)].map(([name, those]) => ({
+    name,
+    partitions: those.map(({ assignment: { partition, sought }, offset }) => ({
+      partitionIndex: partition,
+      committedOffset: offset,
+      committedLeaderEpoch: -1,
+      committedMetadata: writeSought(sought),
+    })),
+  }))
+  const connection = await coordinator.reach()
+  await offsetCommitV9.api.async(connection, group, generation, memberId, instanceId, topics)
+  for (const { assignment, offset } of taken) assignment.committed = offset
 }
 
 /** The cluster as it is. A broker that takes connections and answers nothing would hold other requests for their long time limits. */

@@ -37,6 +37,14 @@ export interface KafkaPublisherOptions {
 /** Where reading begins: the oldest record, after the newest, or the first at or after a moment. */
 export type KafkaStart = 'earliest' | 'latest' | Date
 
+/** A place to which a group goes back, or forward, once. */
+export interface KafkaSeek {
+  /** Of this seek: the group keeps it beside its offsets, and does not make the same one again. */
+  readonly name: string
+  /** Start, end or a time in all partitions; or the next offset by topic and partition, the others staying where they are. */
+  readonly to: KafkaStart | Readonly<Record<string, Readonly<Record<number, bigint>>>>
+}
+
 /** Which topics, in which group, and how far ahead is read. */
 export interface KafkaSubscriberOptions {
   /** Topics to read, by their names; all have to exist. */
@@ -58,6 +66,12 @@ export interface KafkaSubscriberOptions {
   readonly instanceId?: string
   /** Where a group without a committed offset begins; a Date is the first record of that time or later. Default `earliest`. */
   readonly start?: KafkaStart
+  /**
+   * Moves the group: each partition goes on there instead of at its committed offset. Made once for a group and
+   * `seekTo.name`, whichever member gets the partition, and not again after a restart: give it to all members, and leave
+   * it there. What the group had behind it is delivered as a replay, in a trace of its own. Default: none.
+   */
+  readonly seekTo?: KafkaSeek
   /** Deliveries handed out and not settled, at most, over all partitions. Default 1,000. */
   readonly window?: number
   /** How long the group waits for a member that fell silent, or was killed, before its partitions go to others, milliseconds. Default 10,000; by the `consumer` protocol the broker alone says (`group.consumer.session.timeout.ms`). */

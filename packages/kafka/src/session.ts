@@ -8,12 +8,13 @@ import { kafkaError } from './errors.ts'
 import { createFetcher, type Fetched } from './fetcher.ts'
 import type { Identity, Membership } from './membership.ts'
 import { createNotifier, within } from './notifier.ts'
-import type { Connection, KafkaSubscriberOptions } from './options.ts'
+import type { Connection, KafkaSeek, KafkaSubscriberOptions } from './options.ts'
 import { createStandalone } from './standalone.ts'
 
-export type SessionOptions = Required<Omit<KafkaSubscriberOptions, 'group' | 'instanceId'>> & {
+export type SessionOptions = Required<Omit<KafkaSubscriberOptions, 'group' | 'instanceId' | 'seekTo'>> & {
   readonly group: string | undefined
   readonly instanceId: string | undefined
+  readonly seekTo: KafkaSeek | undefined
 }
 
 /** One connection of a subscriber, from joining the group until it is lost or closed. */
@@ -61,7 +62,7 @@ export async function openSession(
     },
     onRewound(assignment, position) {
       drop(assignment, 'its log was cut')
-      add(createAssignment(assignment.topic, assignment.partition, position, null))
+      add(createAssignment(assignment.topic, assignment.partition, position, null, assignment.sought))
     },
     onLost,
   })
@@ -99,13 +100,13 @@ export async function openSession(
       const fresh = partitions.filter((partition) => !assignments.has(assignmentKey(topic, partition)))
       return fresh.length === 0 ? [] : [{ topic, partitions: fresh }]
     })
-    for (const { topic, partition, offset, committed } of await membership.startsOf(added)) {
+    for (const { topic, partition, offset, committed, sought } of await membership.startsOf(added)) {
       if (membership.owns(topic, partition) && ending === null) {
-        add(createAssignment(topic, partition, offset, committed))
+        add(createAssignment(topic, partition, offset, committed, sought))
       }
     }
-    // What `latest` meant when the group began is kept: after a crash it would mean something later.
-    if (start === 'latest') committer.request()
+    // What `latest` meant when the group began is kept, and so is a seek: after a crash it would mean something later.
+    if (start === 'latest' || options.seekTo !== undefined) committer.request()
     changed.notify()
   }
 

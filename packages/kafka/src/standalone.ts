@@ -79,9 +79,9 @@ export function createStandalone(connection: Connection, options: StandaloneOpti
       owned.flatMap(({ topic, partitions }) =>
         partitions.map(async (partition): Promise<Start> => {
           const known = identity.offsets.get(assignmentKey(topic, partition))
-          if (known !== undefined) return { topic, partition, offset: known, committed: known }
+          if (known !== undefined) return { topic, partition, offset: known, committed: known, sought: null }
           const offset = await startOffset(consumer, topic, partition, options.start)
-          return { topic, partition, offset, committed: null }
+          return { topic, partition, offset, committed: null, sought: null }
         }),
       ),
     )

@@ -10,6 +10,7 @@ import type { Fetched } from './fetcher.ts'
 import type { Identity } from './membership.ts'
 import { type Connection, isTopicName, type KafkaSubscriberOptions, positive } from './options.ts'
 import { decodeRecord } from './record.ts'
+import { checkedSeek } from './seek.ts'
 import { openSession, type Session, type SessionOptions } from './session.ts'
 
 const ASSIGNMENT = Symbol('assignment')
@@ -86,6 +87,7 @@ function deliveryOf({ assignment, offset, timestampMs, record }: Fetched): Kafka
     signal,
     // Latin-1 keeps bytes apart that are no UTF-8.
     ...(record.key === null ? {} : { orderKey: `${topic}/${partition}/${record.key.toString('latin1')}` }),
+    ...(assignment.sought !== null && offset < assignment.sought.until ? { replayed: true } : {}),
     [ASSIGNMENT]: assignment,
   }
 }
@@ -136,6 +138,7 @@ function sessionOptions(given: KafkaSubscriberOptions): SessionOptions {
     group,
     groupProtocol,
     instanceId,
+    seekTo: given.seekTo && checkedSeek(given.seekTo, group),
     start,
     window: positive('window', window),
     sessionTimeoutMs,

@@ -6,7 +6,9 @@ export * from './admin.ts'
 export * from './binding.ts'
 export { UNKNOWN_TOPIC_CODE } from './errors.ts'
 export type {
+  KafkaCompression,
   KafkaOptions,
+  KafkaPartitioner,
   KafkaPublisherOptions,
   KafkaSeek,
   KafkaStart,

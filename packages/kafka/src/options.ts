@@ -19,14 +19,25 @@ export interface KafkaOptions {
 }
 
 /** Which topic, and how messages share requests. */
+export type KafkaPartitioner = 'murmur2' | 'crc32' | ((key: Uint8Array, partitions: number) => number)
+
+export type KafkaCompression = 'gzip' | 'snappy' | 'lz4' | 'zstd'
+
 export interface KafkaPublisherOptions {
   /** Where messages without a destination of their own go. */
   readonly topic: string
-  /** Sends everything to this partition. Default: by key as Kafka's own clients do; without a key, batches in turn. */
+  /** Sends everything to this partition. Default: by key, as `partitioner` says; without a key, batches in turn. */
   readonly partition?: number
+  /**
+   * Which partition a key goes to: `murmur2` as Kafka's own clients, `crc32` as librdkafka's default, or a function of the
+   * key's bytes and the number of partitions. All who publish to a topic have to agree, or a key has no order. Default `murmur2`.
+   */
+  readonly partitioner?: KafkaPartitioner
+  /** Compresses batches: `gzip`, `snappy`, `lz4` or `zstd`. More with `lingerMs`, which makes them larger. Default: none. */
+  readonly compression?: KafkaCompression
   /** How long a message may wait for others to share a request, milliseconds. Default 0: those of the same turn of the event loop, and all that come while a request of their partition is under way. */
   readonly lingerMs?: number
-  /** Bytes of one partition's batch. Default 524,288; the broker's own limit (`max.message.bytes`) is 1,048,588 by default. */
+  /** Bytes of one partition's batch, before compression. Default 524,288; the broker's own limit (`max.message.bytes`) is 1,048,588 by default. */
   readonly maxBatchBytes?: number
   /** Messages of one partition's batch. Default 1,000. */
   readonly maxBatchMessages?: number

@@ -1,8 +1,26 @@
+import { crc32 } from 'node:zlib'
 import { murmur2 } from '@platformatic/kafka'
+import { PermanentError } from '@throughline/core'
+import type { KafkaPartitioner } from './options.ts'
 
-/** The partition that Kafka's own clients choose for a key: murmur2 of its bytes, without the sign bit. */
-export function partitionOf(key: Buffer, partitions: number): number {
+export type Partition = (key: Buffer, partitions: number) => number
+
+/** Throws PermanentError for a partitioner that there is not. */
+export function partitionerOf(partitioner: KafkaPartitioner): Partition {
+  if (typeof partitioner === 'function') return partitioner
+  if (partitioner === 'murmur2') return byMurmur2
+  if (partitioner === 'crc32') return byCrc32
+  throw new PermanentError('Kafka: partitioner must be murmur2, crc32 or a function')
+}
+
+/** Kafka's own clients: murmur2 of the key's bytes, without the sign bit. */
+function byMurmur2(key: Buffer, partitions: number): number {
   return (murmur2(key) & 0x7fffffff) % partitions
+}
+
+/** librdkafka's `consistent`, which all clients that are built on it have as their default. */
+function byCrc32(key: Buffer, partitions: number): number {
+  return crc32(key) % partitions
 }
 
 /** Where messages without a key go: one partition a batch, so that batches stay large, each partition in its turn. */

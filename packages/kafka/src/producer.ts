@@ -1,6 +1,6 @@
 import { ProduceAcks, Producer } from '@platformatic/kafka'
 import { kafkaError } from './errors.ts'
-import { type Connection, clientOptions } from './options.ts'
+import { type Connection, clientOptions, type KafkaCompression } from './options.ts'
 import type { OutgoingRecord } from './record.ts'
 
 /** The driver's producer, reduced to what the publisher asks of it: one try each, no retry of its own. */
@@ -15,7 +15,11 @@ export interface ProducerClient {
 }
 
 /** @param requestTimeoutMs how long a request may go without an answer until its connection is given up, milliseconds. */
-export function createProducerClient(connection: Connection, requestTimeoutMs: number): ProducerClient {
+export function createProducerClient(
+  connection: Connection,
+  requestTimeoutMs: number,
+  compression: KafkaCompression | undefined,
+): ProducerClient {
   const producer = new Producer<Buffer, Buffer, Buffer, Buffer>({
     ...clientOptions(connection),
     requestTimeout: requestTimeoutMs,
@@ -46,7 +50,11 @@ export function createProducerClient(connection: Connection, requestTimeoutMs: n
         ...(key === undefined ? {} : { key }),
         ...(value === undefined ? {} : { value }),
       }))
-      const { offsets } = await producer.send({ acks: ProduceAcks.ALL, messages })
+      const { offsets } = await producer.send({
+        acks: ProduceAcks.ALL,
+        messages,
+        ...(compression === undefined ? {} : { compression }),
+      })
       const base = offsets?.[0]?.offset
       if (base === undefined) throw new Error('the broker confirmed without an offset')
       return base

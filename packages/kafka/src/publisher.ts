@@ -1,4 +1,5 @@
 import {
+  errorMessage,
   type Message,
   PermanentError,
   type Publisher,
@@ -8,8 +9,14 @@ import {
 } from '@throughline/core'
 import { isRefusal, isUnknownTopic, kafkaError, UNKNOWN_TOPIC_CODE } from './errors.ts'
 import { createGather, type Gather } from './gather.ts'
-import { type Connection, isTopicName, type KafkaPublisherOptions, positive } from './options.ts'
-import { createRotation, partitionOf, type Rotation } from './partition.ts'
+import {
+  type Connection,
+  isTopicName,
+  type KafkaCompression,
+  type KafkaPublisherOptions,
+  positive,
+} from './options.ts'
+import { createRotation, partitionerOf, type Rotation } from './partition.ts'
 import { createProducerClient } from './producer.ts'
 import { encodeRecord, type OutgoingRecord } from './record.ts'
 import { backoffMs, createTopicTable, pause, UNKNOWN_TOPIC_GRACE_MS } from './topics.ts'
@@ -32,6 +39,7 @@ interface TopicState {
  */
 export function kafkaPublisher(connection: Connection, options: KafkaPublisherOptions): Publisher {
   const { topic: destination, partition: fixedPartition, timeoutMs = 30_000 } = options
+  const partitionOf = partitionerOf(options.partitioner ?? 'murmur2')
   const { lingerMs = 0, maxBatchBytes = 524_288, maxBatchMessages = 1000 } = options
   const limits = {
     lingerMs: positive('lingerMs', lingerMs, 0),
@@ -41,7 +49,7 @@ export function kafkaPublisher(connection: Connection, options: KafkaPublisherOp
   if (!isTopicName(destination)) throw illegalTopic(destination)
   // Three tries fit in the time a message has, even where each of them hangs.
   const requestTimeoutMs = Math.max(Math.min(positive('timeoutMs', timeoutMs), 1000), timeoutMs / 3)
-  const client = createProducerClient(connection, requestTimeoutMs)
+  const client = createProducerClient(connection, requestTimeoutMs, compressionOf(options))
   const table = createTopicTable(client.partitionsOf, timeoutMs, (error) => {
     lastFailure = error
   })
@@ -104,8 +112,14 @@ export function kafkaPublisher(connection: Connection, options: KafkaPublisherOp
     }
     const state = stateOf(topic)
     const { key } = pending.record
-    const partition =
-      fixedPartition ?? (key === undefined ? state.rotation.next(partitions) : partitionOf(key, partitions))
+    let partition: number
+    try {
+      partition =
+        fixedPartition ?? (key === undefined ? state.rotation.next(partitions) : partitionOf(key, partitions))
+    } catch (error) {
+      fail([pending], new PermanentError(`the partitioner failed: ${errorMessage(error)}`, { cause: error }))
+      return
+    }
     if (partition >= partitions || !Number.isInteger(partition) || partition < 0) {
       const message = `partition ${partition} of topic ${topic} does not exist: it has ${partitions}`
       fail([pending], new PermanentError(message))
@@ -215,6 +229,11 @@ export function kafkaPublisher(connection: Connection, options: KafkaPublisherOp
 /** Of the whole topic or connection: no use in finding out which message of the batch it was. */
 function isOfAll(error: unknown): boolean {
   return isUnknownTopic(error) || isRefusal(error)
+}
+
+function compressionOf({ compression }: KafkaPublisherOptions): KafkaCompression | undefined {
+  if (compression === undefined || ['gzip', 'snappy', 'lz4', 'zstd'].includes(compression)) return compression
+  throw new PermanentError('Kafka: compression must be gzip, snappy, lz4 or zstd')
 }
 
 function fail(batch: readonly Pending[], error: ThroughlineError): void {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { tracingChannel } from 'node:diagnostics_channel'
 import { test } from 'node:test'
+import { Admin } from '@platformatic/kafka'
 import { PermanentError, UnavailableError } from '@throughline/core'
 import { createTopics, kafkaTransport } from '@throughline/kafka'
 import { kafkaProxy } from './relay.ts'
@@ -263,4 +264,55 @@ test('topics are created once; those that exist are left alone', async () => {
   assert.deepEqual(await createTopics(options, [{ name, partitions: 5 }]), [])
   await assert.rejects(createTopics(options, [{ name: 'not a topic' }]), PermanentError)
   await assert.rejects(createTopics({ brokers: '127.0.0.1:1' }, [{ name }]), UnavailableError)
+})
+
+for (const compression of ['gzip', 'snappy', 'lz4', 'zstd'] as const) {
+  test(`a batch that is compressed with ${compression} takes less room, and is read as it was`, async (t) => {
+    const topic = await newTopic()
+    const body = Buffer.from('the same words again and again, '.repeat(1000))
+    const headers = [['name', 'value']] as const
+    const publisher = publisherOf(t, topic, { compression })
+    const messages = Array.from({ length: 20 }, (_, index) => message(body, { key: `k${index}`, headers }))
+    confirmed(await publisher.publish(messages))
+    const got = await take(subscriberOf(t, { topics: [topic], group: newGroup() }), 20)
+    for (const [index, { message: read }] of got.entries()) {
+      assert.deepEqual(read.body && Buffer.from(read.body), body)
+      assert.deepEqual([read.key, read.headers], [`k${index}`, headers])
+    }
+    const sizeBytes = await logSize(topic)
+    assert.ok(sizeBytes > 0n && sizeBytes < BigInt(20 * body.byteLength) / 5n, `${sizeBytes} bytes`)
+  })
+}
+
+/** What a topic takes of the broker's disk, bytes. */
+async function logSize(topic: string): Promise<bigint> {
+  const admin = new Admin({ clientId: 'test', bootstrapBrokers: [brokers()] })
+  try {
+    const logs = await admin.describeLogDirs({ topics: [{ name: topic, partitions: [0] }] })
+    const sizes = logs.flatMap(({ results }) =>
+      results.flatMap(({ topics }) =>
+        topics.flatMap(({ partitions }) => partitions.map(({ partitionSize }) => partitionSize)),
+      ),
+    )
+    return sizes.reduce((sum, size) => sum + size, 0n)
+  } finally {
+    await admin.close()
+  }
+}
+
+test('a partitioner of the caller’s own decides, and one that throws or points nowhere fails its message alone', async (t) => {
+  const topic = await newTopic(3)
+  const publisher = publisherOf(t, topic, {
+    partitioner(key, partitions) {
+      const text = Buffer.from(key).toString()
+      if (text === 'throws') throw new Error('no idea')
+      return text === 'nowhere' ? partitions : Number(text)
+    },
+  })
+  const keys = ['2', 'throws', '0', 'nowhere', '1']
+  const results = await publisher.publish(keys.map((key) => message('x', { key })))
+  assert.deepEqual(
+    results.map((result) => (result.ok ? result.partition : result.error.message)),
+    [2, 'the partitioner failed: no idea', 0, `partition 3 of topic ${topic} does not exist: it has 3`, 1],
+  )
 })

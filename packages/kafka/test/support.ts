@@ -2,7 +2,12 @@ import { randomUUID } from 'node:crypto'
 import type { TestContext } from 'node:test'
 import { Admin } from '@platformatic/kafka'
 import type { Delivery, Message, PublishResult, Subscriber } from '@throughline/core'
-import { createTopics, type KafkaSubscriberOptions, kafkaTransport } from '@throughline/kafka'
+import {
+  createTopics,
+  type KafkaPublisherOptions,
+  type KafkaSubscriberOptions,
+  kafkaTransport,
+} from '@throughline/kafka'
 
 /** Addresses of the broker under test. A missing one is a failure, not a skip. */
 export function brokers(): string {
@@ -30,7 +35,7 @@ export function newGroup(): string {
 export function publisherOf(
   t: TestContext,
   topic: string,
-  options: { brokers?: string; timeoutMs?: number; partition?: number; lingerMs?: number } = {},
+  options: { brokers?: string } & Omit<KafkaPublisherOptions, 'topic'> = {},
 ) {
   const { brokers: address = brokers(), ...rest } = options
   const publisher = kafkaTransport({ brokers: address }).publisher({ topic, ...rest })

@@ -71,7 +71,7 @@ describe('Kafka and librdkafka, which Python has its client from', () => {
       const input = keys.map((key) => `${JSON.stringify(key)}\n`).join('')
       await using program = startProgram(python('kafka_keys'), [kafkaBrokers, topic, theirs], {
         input,
-        otlpUrl,
+        otlpUrl: sink.url,
       })
       const theirPlaces = new Map<unknown, unknown>()
       for await (const line of program.lines) {

@@ -30,6 +30,15 @@ const LOGIN_API_IDS: ReadonlySet<string> = new Set([
 ])
 const LOGIN_CODE = 'PLT_KFK_AUTHENTICATION'
 const TOO_LARGE_API_IDS: ReadonlySet<string> = new Set(['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE'])
+/** The broker knows the producer's numbers no longer, or other ones. */
+const SEQUENCE_LOST_API_IDS: ReadonlySet<string> = new Set([
+  'DUPLICATE_SEQUENCE_NUMBER',
+  'INVALID_PRODUCER_EPOCH',
+  'INVALID_PRODUCER_ID_MAPPING',
+  'OUT_OF_ORDER_SEQUENCE_NUMBER',
+  'PRODUCER_FENCED',
+  'UNKNOWN_PRODUCER_ID',
+])
 const UNKNOWN_TOPIC_API_IDS: ReadonlySet<string> = new Set(['UNKNOWN_TOPIC_ID', 'UNKNOWN_TOPIC_OR_PARTITION'])
 /** The broker does not take these messages. */
 const BAD_MESSAGE_API_IDS: ReadonlySet<string> = new Set([
@@ -96,6 +105,11 @@ export function kafkaError(
   }
   if (hasApiId(error, BAD_MESSAGE_API_IDS)) return new PermanentError(message, { cause: error })
   return new UnavailableError(message, { cause: error })
+}
+
+/** Whether only a new producer id helps. */
+export function isSequenceLost(error: unknown): boolean {
+  return hasApiId(error, SEQUENCE_LOST_API_IDS)
 }
 
 /** Whether trying again cannot help. */

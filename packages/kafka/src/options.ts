@@ -33,6 +33,11 @@ export interface KafkaPublisherOptions {
    * key's bytes and the number of partitions. All who publish to a topic have to agree, or a key has no order. Default `murmur2`.
    */
   readonly partitioner?: KafkaPartitioner
+  /**
+   * Each batch is appended once, however often a lost answer makes it be sent. False for an account or broker that may not
+   * or cannot do that: then such a batch may stand there twice. Default true.
+   */
+  readonly idempotent?: boolean
   /** Compresses batches: `gzip`, `snappy`, `lz4` or `zstd`. More with `lingerMs`, which makes them larger. Default: none. */
   readonly compression?: KafkaCompression
   /** How long a message may wait for others to share a request, milliseconds. Default 0: those of the same turn of the event loop, and all that come while a request of their partition is under way. */

@@ -7,7 +7,7 @@ import {
   type ThroughlineError,
   UnavailableError,
 } from '@throughline/core'
-import { isRefusal, isUnknownTopic, kafkaError, UNKNOWN_TOPIC_CODE } from './errors.ts'
+import { isRefusal, isSequenceLost, isUnknownTopic, kafkaError, UNKNOWN_TOPIC_CODE } from './errors.ts'
 import { createGather, type Gather } from './gather.ts'
 import {
   type Connection,
@@ -19,6 +19,7 @@ import {
 import { createRotation, partitionerOf, type Rotation } from './partition.ts'
 import { createProducerClient } from './producer.ts'
 import { encodeRecord, type OutgoingRecord } from './record.ts'
+import { createSequence, type Sequence } from './sequence.ts'
 import { backoffMs, createTopicTable, pause, UNKNOWN_TOPIC_GRACE_MS } from './topics.ts'
 
 /** A message on its way. The first answer counts. */
@@ -26,6 +27,13 @@ interface Pending {
   readonly record: OutgoingRecord
   readonly answer: (result: PublishResult) => void
   readonly isAnswered: () => boolean
+}
+
+/** A partition, and what numbers its batches; null where they have no numbers. */
+interface Place {
+  readonly topic: string
+  readonly partition: number
+  readonly sequence: Sequence | null
 }
 
 interface TopicState {
@@ -142,12 +150,13 @@ export function kafkaPublisher(connection: Connection, options: KafkaPublisherOp
   function laneOf(topic: string, { lanes, rotation }: TopicState, partition: number): Gather<Pending> {
     let lane = lanes.get(partition)
     if (lane === undefined) {
+      const sequence = options.idempotent === false ? null : createSequence(client.newId)
       lane = createGather(
         limits,
         ({ record }) => record.sizeBytes,
         (batch) => {
           rotation.sent(partition)
-          return send(topic, partition, batch)
+          return send({ topic, partition, sequence }, batch)
         },
       )
       lanes.set(partition, lane)
@@ -156,28 +165,43 @@ export function kafkaPublisher(connection: Connection, options: KafkaPublisherOp
   }
 
   /** Tries a batch until each of its messages is answered, by the broker or because its time is up. Never rejects. */
-  async function send(topic: string, partition: number, batch: readonly Pending[]): Promise<void> {
+  async function send(place: Place, batch: readonly Pending[]): Promise<void> {
+    const { topic, partition, sequence } = place
     const began = performance.now()
+    /** What an earlier try may have appended without our knowing. */
+    let unknown: readonly Pending[] | null = null
     for (let failures = 1; ; failures++) {
       // One that was given up is not sent again behind its sender's back.
       const open = batch.filter(({ isAnswered }) => !isAnswered())
+      // The number stands for the records it was sent with, and for no others.
+      if (unknown !== null && unknown.length !== open.length) sequence?.renew()
       if (open.length === 0) return
+      let sent = false
       try {
+        const number = sequence === null ? null : await sequence.number()
         const records = open.map(({ record }) => record)
-        const base = await client.append(topic, partition, records)
+        sent = true
+        const base = await client.append(topic, partition, records, number)
+        sequence?.confirmed(open.length)
         open.forEach(({ answer }, index) => {
           answer({ ok: true, partition, offset: base + BigInt(index) })
         })
         return
       } catch (error) {
         const permanent = permanentFailure(topic, partition, error, performance.now() - began)
-        if (permanent !== null && (open.length === 1 || isOfAll(error))) return fail(open, permanent)
         if (permanent !== null) {
+          // Refused, this one took no number; one before it may have.
+          if (unknown !== null) sequence?.renew()
+          if (open.length === 1 || isOfAll(error)) return fail(open, permanent)
           // One message spoils the batch for all: halves are sent until it stands alone.
           const middle = Math.ceil(open.length / 2)
-          await send(topic, partition, open.slice(0, middle))
-          return send(topic, partition, open.slice(middle))
+          await send(place, open.slice(0, middle))
+          return send(place, open.slice(middle))
         }
+        if (isSequenceLost(error)) {
+          sequence?.renew()
+          unknown = null
+        } else if (sent) unknown = open
       }
       await pause(backoffMs(failures))
     }

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { tracingChannel } from 'node:diagnostics_channel'
 import { test } from 'node:test'
-import { Admin } from '@platformatic/kafka'
+import { Admin, ListOffsetTimestamps } from '@platformatic/kafka'
 import { PermanentError, UnavailableError } from '@throughline/core'
 import { createTopics, kafkaTransport } from '@throughline/kafka'
+import { eventually } from '@throughline/testkit'
 import { kafkaProxy } from './relay.ts'
 import {
   brokers,
@@ -203,7 +204,7 @@ test('with the broker away each message has its own UnavailableError, and later 
   }
 })
 
-test('nothing is lost and no key loses its order when connections are cut again and again', async (t) => {
+test('nothing is lost, nothing stands twice and no key loses its order when connections are cut again and again', async (t) => {
   const topic = await newTopic(3)
   const proxy = await kafkaProxy(brokers())
   t.after(() => proxy.close())
@@ -221,7 +222,7 @@ test('nothing is lost and no key loses its order when connections are cut again 
   for await (const deliveries of got.deliveries()) {
     for (const delivery of deliveries) {
       const body = textOfBody(delivery)
-      if (seen.has(body)) continue
+      assert.ok(!seen.has(body), `${body} came twice`)
       seen.add(body)
       const key = String(delivery.message.key)
       firsts.set(key, [...(firsts.get(key) ?? []), Number(body)])
@@ -316,3 +317,57 @@ test('a partitioner of the caller’s own decides, and one that throws or points
     [2, 'the partitioner failed: no idea', 0, `partition 3 of topic ${topic} does not exist: it has 3`, 1],
   )
 })
+
+for (const idempotent of [true, false]) {
+  test(`a batch whose answer is lost is sent again, and ${idempotent ? 'stands there once' : 'stands there twice where it is not idempotent'}`, async (t) => {
+    const topic = await newTopic()
+    const proxy = await kafkaProxy(brokers())
+    t.after(() => proxy.close())
+    const publisher = publisherOf(t, topic, { brokers: proxy.address, idempotent })
+    confirmed(await publisher.publish([message('before')]))
+    // The broker gets everything, and nobody hears that it has.
+    proxy.stall('toClient')
+    const publishing = publisher.publish(numbered(10))
+    await eventually(async () => assert.equal(await endOffset(topic), 11n))
+    proxy.cut()
+    await proxy.restore()
+    const offsets = confirmed(await publishing).map(({ offset }) => offset)
+    const first = idempotent ? 1n : 11n
+    assert.deepEqual(
+      offsets,
+      Array.from({ length: 10 }, (_, index) => first + BigInt(index)),
+    )
+    const [after] = confirmed(await publisher.publish([message('after')]))
+    assert.equal(after?.offset, first + 10n)
+    assert.equal(await endOffset(topic), first + 11n)
+  })
+}
+
+test('a batch that one message’s time is up for goes on under another number: the rest is not lost', async (t) => {
+  const topic = await newTopic()
+  const proxy = await kafkaProxy(brokers())
+  t.after(() => proxy.close())
+  const publisher = publisherOf(t, topic, { brokers: proxy.address, timeoutMs: 1500 })
+  confirmed(await publisher.publish([message('before')]))
+  proxy.stall('toClient')
+  const [early] = await publisher.publish([message('early')])
+  assert.equal(early?.ok, false)
+  const publishing = publisher.publish(numbered(3))
+  proxy.cut()
+  await proxy.restore()
+  confirmed(await publishing)
+  const got = await take(subscriberOf(t, { topics: [topic], group: newGroup() }), 5)
+  assert.deepEqual(got.map(textOfBody), ['before', 'early', '0', '1', '2'])
+})
+
+async function endOffset(topic: string): Promise<bigint> {
+  const admin = new Admin({ clientId: 'test', bootstrapBrokers: [brokers()] })
+  try {
+    const [found] = await admin.listOffsets({
+      topics: [{ name: topic, partitions: [{ partitionIndex: 0, timestamp: ListOffsetTimestamps.LATEST }] }],
+    })
+    return found?.partitions[0]?.offset ?? -1n
+  } finally {
+    await admin.close()
+  }
+}

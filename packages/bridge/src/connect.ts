@@ -1,5 +1,8 @@
+import { readFileSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { errorMessage, PermanentError } from '@throughline/core'
 import { http } from '@throughline/http'
-import { kafka } from '@throughline/kafka'
+import { kafka, type SaslCredentials } from '@throughline/kafka'
 import { mqtt } from '@throughline/mqtt'
 import { rabbitmq, type Topology } from '@throughline/rabbitmq'
 import type { ConnectionConfig, DeadLetterConfig, SourceConfig, TargetConfig } from './config/config.ts'
@@ -49,13 +52,13 @@ function connectHttp(name: string, { listen }: ConnectionConfig & { type: 'http'
   })
 }
 
-function connectKafka(name: string, config: ConnectionConfig & { type: 'kafka' }): Connection {
-  const { brokers, clientId, tls, sasl } = config
+function connectKafka(name: string, config: KafkaConfig): Connection {
+  const { brokers, clientId, tls, certificates, sasl } = config
   const broker = kafka({
     brokers,
     clientId,
-    ...(tls ? { tls: {} } : {}),
-    ...(sasl === undefined ? {} : { sasl }),
+    ...(tls || certificates !== undefined ? { tls: pemsOf(name, certificates) } : {}),
+    ...(sasl === undefined ? {} : { sasl: credentialsOf(sasl) }),
   })
   return connectionOf(name, broker, {
     system: 'kafka',
@@ -73,6 +76,29 @@ function connectKafka(name: string, config: ConnectionConfig & { type: 'kafka' }
       return { topics, group, start, sessionTimeoutMs: sessionTimeout, revokeGraceMs }
     },
   })
+}
+
+type KafkaConfig = ConnectionConfig & { type: 'kafka' }
+
+function credentialsOf(sasl: NonNullable<KafkaConfig['sasl']>): SaslCredentials {
+  if (sasl.mechanism !== 'OAUTHBEARER') return sasl
+  const { mechanism, tokenFile } = sasl
+  return { mechanism, token: async () => (await readFile(tokenFile, 'utf8')).trim() }
+}
+
+function pemsOf(
+  name: string,
+  files: KafkaConfig['certificates'] = {},
+): { ca?: string; cert?: string; key?: string } {
+  const read = Object.entries(files).map(([what, file]) => {
+    try {
+      return [what, readFileSync(file, 'utf8')]
+    } catch (error) {
+      const message = `connections.${name}.certificates.${what}: ${file} cannot be read: ${errorMessage(error)}`
+      throw new PermanentError(message, { cause: error })
+    }
+  })
+  return Object.fromEntries(read)
 }
 
 function connectMqtt(

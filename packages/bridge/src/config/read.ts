@@ -188,7 +188,8 @@ function secretsOf(
 ): string[] {
   const secrets: string[] = []
   for (const connection of connections.values()) {
-    if (connection.type === 'kafka' && connection.sasl !== undefined) secrets.push(connection.sasl.password)
+    if (connection.type === 'kafka' && connection.sasl !== undefined && 'password' in connection.sasl)
+      secrets.push(connection.sasl.password)
     if (connection.type !== 'mqtt' && connection.type !== 'rabbitmq') continue
     secrets.push(...passwordIn(connection.url))
     if (connection.password !== undefined) secrets.push(connection.password)

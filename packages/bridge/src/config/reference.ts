@@ -45,8 +45,9 @@ function describe(schema: Json | undefined, path: string, lines: string[]): void
 }
 
 function headingOf(path: string, properties: JsonObject): string {
-  const { type } = properties
+  const { type, mechanism } = properties
   if (isObject(type) && typeof type.const === 'string') return `${path} (${type.const})`
+  if (isObject(mechanism) && typeof mechanism.const === 'string') return `${path} (${mechanism.const})`
   if (!('connection' in properties)) return path === '' ? 'The file' : path
   return `${path} (${transportOf(properties)})`
 }

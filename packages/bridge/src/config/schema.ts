@@ -38,6 +38,8 @@ const mode = word(['binary', 'structured'])
 const MQTT_VERSIONS = { 4: 4, 5: 5 } as const
 const clientId = pattern('a client id of letters, digits, dots, - and _', /^[A-Za-z0-9._-]{1,64}$/)
 
+const pemFile = text('the path of a PEM file')
+
 export const connectionSchemas = {
   http: z.strictObject({
     type: z.literal('http').describe('HTTP: a server for sources, a client for targets'),
@@ -53,12 +55,34 @@ export const connectionSchemas = {
     tls: flag()
       .prefault(false)
       .describe("TLS with the machine's certificate authorities (and those of NODE_EXTRA_CA_CERTS)"),
-    sasl: z
+    certificates: z
       .strictObject({
-        mechanism: word(['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512']).describe('Mechanism'),
-        username: text('a user name').describe('User name'),
-        password: text('a password').describe('Password; best kept in the environment'),
+        ca: pemFile
+          .describe("Authorities that vouch for the brokers, instead of the machine's")
+          .exactOptional(),
+        cert: pemFile.describe('Certificate that this client shows').exactOptional(),
+        key: pemFile.describe('Its private key').exactOptional(),
       })
+      .exactOptional()
+      .describe('TLS with certificates of your own, from PEM files that are read once at start'),
+    sasl: z
+      .discriminatedUnion(
+        'mechanism',
+        [
+          z.strictObject({
+            mechanism: word(['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512']).describe('Mechanism'),
+            username: text('a user name').describe('User name'),
+            password: text('a password').describe('Password; best kept in the environment'),
+          }),
+          z.strictObject({
+            mechanism: z.literal('OAUTHBEARER').describe('Mechanism'),
+            tokenFile: text('the path of a file').describe(
+              'File with the bearer token; read again for every login, so that whoever keeps it fresh may write it anew',
+            ),
+          }),
+        ],
+        { error: 'expected PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER' },
+      )
       .exactOptional()
       .describe('SASL credentials'),
   }),

@@ -333,6 +333,24 @@ routes:
     ],
   ],
   [
+    'a mechanism that there is not',
+    ROUTE.replace(
+      'brokers: "k1:9092"',
+      'brokers: "k1:9092", sasl: { mechanism: GSSAPI, username: a, password: b }',
+    ),
+    [
+      '3:64 connections.kafka.sasl.mechanism: expected PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER, not GSSAPI',
+    ],
+  ],
+  [
+    'a password where a token is wanted',
+    ROUTE.replace('brokers: "k1:9092"', 'brokers: "k1:9092", sasl: { mechanism: OAUTHBEARER, password: b }'),
+    [
+      '3:45 connections.kafka.sasl.tokenFile: is required: expected the path of a file',
+      '3:77 connections.kafka.sasl.password: is unknown here (it belongs to connections of mqtt); expected mechanism or tokenFile',
+    ],
+  ],
+  [
     'a bad name',
     ROUTE.replace('  r:', '  "1 r":'),
     ['6:3 routes.1 r: is no name to use here: expected a name: a letter, then letters, digits, - and _'],
@@ -468,4 +486,28 @@ routes:
     '13:18 routes.b.onExhausted: drop has no effect beside deadLetter: what is given up goes there',
     '15:53 routes.d.from.group: group g reads z for route c too: each event goes to one of the two only',
   ])
+})
+
+test('Kafka logs in by password or by token, over TLS with certificates of its own', () => {
+  const { connections, secrets } = parseConfig(
+    `connections:
+  a: { type: kafka, brokers: "k:1", sasl: { mechanism: SCRAM-SHA-512, username: alice, password: hush } }
+  b: { type: kafka, brokers: "k:1", sasl: { mechanism: OAUTHBEARER, tokenFile: /run/token }, certificates: { ca: /run/ca.pem } }
+routes:
+  r: { from: { connection: a, topics: x, group: g }, to: { connection: b, topic: y } }
+`,
+    'b.yaml',
+    {},
+  )
+  const [a, b] = ['a', 'b'].map((name) => connections.get(name))
+  assert.deepEqual(a?.type === 'kafka' && a.sasl, {
+    mechanism: 'SCRAM-SHA-512',
+    username: 'alice',
+    password: 'hush',
+  })
+  assert.deepEqual(b?.type === 'kafka' && [b.sasl, b.certificates], [
+    { mechanism: 'OAUTHBEARER', tokenFile: '/run/token' },
+    { ca: '/run/ca.pem' },
+  ])
+  assert.deepEqual(secrets, ['hush'])
 })

@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { createLog, parseConfig, startBridge } from '@throughline/bridge'
 import { PermanentError, UnavailableError } from '@throughline/core'
 import {
   AUTHENTICATION_CODE,
@@ -147,6 +151,38 @@ test('OAUTHBEARER: a provider that fails counts as a broker that is away', async
     await client.publisher({ topic }).publish({ type: 'test', source: '/test' })
   } finally {
     await client.close()
+  }
+})
+
+test('the bridge logs in by a token from a file, and by a password over TLS with an authority of its own', async () => {
+  const [from, to] = [await newTopic(), await newTopic()]
+  const dir = mkdtempSync(join(tmpdir(), 'throughline-login-'))
+  const [token, ca] = [join(dir, 'token'), join(dir, 'ca.pem')]
+  writeFileSync(token, `${tokenFor('alice')}\n`)
+  writeFileSync(ca, broker.ca)
+  const text = `
+connections:
+  in:  { type: kafka, brokers: "${broker.login}", sasl: { mechanism: OAUTHBEARER, tokenFile: ${token} } }
+  out:
+    type: kafka
+    brokers: "${broker.both}"
+    sasl: { mechanism: SCRAM-SHA-512, username: alice, password: ${PASSWORD} }
+    certificates: { ca: ${ca} }
+routes:
+  all: { from: { connection: in, topics: ${from}, group: ${from} }, to: { connection: out, topic: ${to} } }
+`
+  const log = createLog({ isTTY: false, write: () => true })
+  const bridge = await startBridge(parseConfig(text, 'bridge.yaml', {}), { log })
+  const client = kafka({ brokers: broker.plain })
+  try {
+    const { promise, resolve } = Promise.withResolvers<string>()
+    await client.subscribe({ topics: [to], group: to }, ({ id }) => resolve(id))
+    await client.publisher({ topic: from }).publish({ id: 'through', type: 'test', source: '/test' })
+    assert.equal(await promise, 'through')
+  } finally {
+    await bridge.close()
+    await client.close()
+    rmSync(dir, { recursive: true })
   }
 })
 

@@ -21,6 +21,7 @@ export interface KafkaOptions {
 /** Which topic, and how messages share requests. */
 export type KafkaPartitioner = 'murmur2' | 'crc32' | ((key: Uint8Array, partitions: number) => number)
 
+/** How batches are compressed. */
 export type KafkaCompression = 'gzip' | 'snappy' | 'lz4' | 'zstd'
 
 export interface KafkaPublisherOptions {

@@ -21,6 +21,7 @@ export interface TokenCredentials {
 }
 
 /** How a client proves who it is, by mechanism. */
+/** Who logs in, and how. */
 export type SaslCredentials = PasswordCredentials | TokenCredentials
 
 /** `code` of the error of a login that the broker refuses. */

@@ -18,12 +18,13 @@ export interface KafkaOptions {
   readonly connectTimeoutMs?: number
 }
 
-/** Which topic, and how messages share requests. */
+/** Which partition a key goes to: as with Kafka's own clients, as with librdkafka's default, or by a function of the key's bytes and the number of partitions. */
 export type KafkaPartitioner = 'murmur2' | 'crc32' | ((key: Uint8Array, partitions: number) => number)
 
 /** How batches are compressed. */
 export type KafkaCompression = 'gzip' | 'snappy' | 'lz4' | 'zstd'
 
+/** Which topic, and how messages share requests. */
 export interface KafkaPublisherOptions {
   /** Where messages without a destination of their own go. */
   readonly topic: string

@@ -4,12 +4,13 @@ import { type Assignment, assignmentKey, createAssignment } from './assignment.t
 import { createClassicGroup } from './classic-group.ts'
 import { createCommitter } from './committer.ts'
 import { createConsumerGroup } from './consumer-group.ts'
-import { kafkaError } from './errors.ts'
+import { isPermanent, kafkaError } from './errors.ts'
 import { createFetcher, type Fetched } from './fetcher.ts'
-import type { Identity, Membership } from './membership.ts'
+import type { Identity, Membership, Start } from './membership.ts'
 import { createNotifier, within } from './notifier.ts'
 import type { Connection, KafkaSeek, KafkaSubscriberOptions } from './options.ts'
 import { createStandalone } from './standalone.ts'
+import { backoffMs, pause } from './topics.ts'
 
 export type SessionOptions = Required<Omit<KafkaSubscriberOptions, 'group' | 'instanceId' | 'seekTo'>> & {
   readonly group: string | undefined
@@ -100,7 +101,7 @@ export async function openSession(
       const fresh = partitions.filter((partition) => !assignments.has(assignmentKey(topic, partition)))
       return fresh.length === 0 ? [] : [{ topic, partitions: fresh }]
     })
-    for (const { topic, partition, offset, committed, sought } of await membership.startsOf(added)) {
+    for (const { topic, partition, offset, committed, sought } of await findStarts(added)) {
       if (membership.owns(topic, partition) && ending === null) {
         add(createAssignment(topic, partition, offset, committed, sought))
       }
@@ -108,6 +109,20 @@ export async function openSession(
     // What `latest` meant when the group began is kept, and so is a seek: after a crash it would mean something later.
     if (start === 'latest' || options.seekTo !== undefined) committer.request()
     changed.notify()
+  }
+
+  /** A leader that is just moving, or a topic that has just been made, is no lost connection. */
+  async function findStarts(added: readonly GroupAssignment[]): Promise<readonly Start[]> {
+    const began = performance.now()
+    for (let failures = 1; ; failures++) {
+      try {
+        return await membership.startsOf(added)
+      } catch (error) {
+        const isOver = ending !== null || performance.now() - began >= options.lostAfterMs
+        if (isOver || isPermanent(error)) throw error
+        await pause(backoffMs(failures))
+      }
+    }
   }
 
   function notIn(owned: readonly GroupAssignment[]): readonly Assignment[] {

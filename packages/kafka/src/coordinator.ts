@@ -28,7 +28,10 @@ export function createCoordinator(consumer: Consumer, group: string, topics: rea
 
   return {
     reach() {
-      found ??= find()
+      found ??= find().catch((error) => {
+        found = null
+        throw error
+      })
       return found
     },
     forget() {

@@ -52,11 +52,12 @@ export async function fetchCommitted(
   topics: readonly { readonly topic: string; readonly partitions: readonly number[] }[],
 ): Promise<ReadonlyMap<string, Committed>> {
   const asked = topics.map(({ topic, partitions }) => ({ name: topic, partitionIndexes: [...partitions] }))
-  const { groups } = await offsetFetchV8.api.async(
-    await coordinator.reach(),
-    [{ groupId, memberEpoch: -1, topics: asked }],
-    false,
-  )
+  const connection = await coordinator.reach()
+  const request = [{ groupId, memberEpoch: -1, topics: asked }]
+  const { groups } = await offsetFetchV8.api.async(connection, request, false).catch((error) => {
+    coordinator.forget()
+    throw error
+  })
   const found = groups.flatMap(({ topics }) =>
     topics.flatMap(({ name, partitions }) =>
       partitions

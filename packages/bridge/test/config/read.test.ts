@@ -347,7 +347,7 @@ routes:
     ROUTE.replace('brokers: "k1:9092"', 'brokers: "k1:9092", sasl: { mechanism: OAUTHBEARER, password: b }'),
     [
       '3:45 connections.kafka.sasl.tokenFile: is required: expected the path of a file',
-      '3:77 connections.kafka.sasl.password: is unknown here (it belongs to connections of mqtt); expected mechanism or tokenFile',
+      '3:77 connections.kafka.sasl.password: is unknown here (it belongs to connections of mqtt or rabbitmq); expected mechanism or tokenFile',
     ],
   ],
   [

@@ -9,13 +9,23 @@ import { freePorts } from './brokers/ports.ts'
 import { runFolder, startBrokers } from './brokers/set.ts'
 import { createTopics } from './brokers/topics.ts'
 import { createFleet, type Fleet } from './demo/fleet.ts'
-import { awaitJourney, missingFrom, readingJourney } from './demo/journey.ts'
+import { awaitJourney, type Expectation, missingFrom, readingJourney } from './demo/journey.ts'
+import {
+  BURST,
+  type OrderAddresses,
+  orderJourney,
+  orderTopics,
+  replayedJourney,
+  replayOrder,
+  startOrders,
+} from './demo/orders.ts'
 import { type Addresses, serviceSpecs, urlsOf } from './demo/services.ts'
 
 const help = `Usage: npm run screenshot -- [--theme dark|light] [--out FOLDER]
 
   Runs the demo's services over brokers of its own until a reading has gone the whole way, and takes the pictures of the
-  explorer's page that README.md and docs/ show: journey.png and journeys.png.
+  explorer's page that README.md and docs/ show: journey.png and journeys.png; then those of examples/orders, for
+  order.png: an order and its replay.
   --theme  default dark
   --out    default docs/images
 `
@@ -24,8 +34,8 @@ const help = `Usage: npm run screenshot -- [--theme dark|light] [--out FOLDER]
 const READING = 20
 const WAIT_MS = 60_000
 const WIDTH_PX = 1320
-const HEIGHTS_PX = { journey: 800, list: 532 }
-const MAX_BYTES = 400_000
+const HEIGHTS_PX = { journey: 800, list: 532, order: 760 }
+const MAX_BYTES = 500_000
 
 const { values } = parseArgs({
   options: {
@@ -44,15 +54,16 @@ else if (values.theme !== 'dark' && values.theme !== 'light') {
 async function main(theme: 'dark' | 'light', folder: string): Promise<void> {
   const dir = runFolder(`screenshot-${process.pid}`)
   const fleet = createFleet(() => {})
-  const brokers = await startBrokers({ kafka: true, mosquitto: true, dir })
+  const brokers = await startBrokers({ kafka: true, mosquitto: true, rabbitmq: true, dir })
   let browser: Browser | undefined
   try {
     const kafkaBrokers = brokers.kafka?.bootstrap ?? ''
     await createTopics(kafkaBrokers, [
       { name: 'sensor-readings', partitions: 3 },
       { name: 'sensor-readings.dead' },
+      ...orderTopics,
     ])
-    const { url, eventId } = await Promise.race([
+    const { url, otlpUrl, eventId } = await Promise.race([
       runServices(fleet, { kafkaBrokers, mqttUrl: brokers.mqtt?.url ?? '' }, join(dir, 'explorer')),
       fleet.broken,
     ])
@@ -72,6 +83,12 @@ async function main(theme: 'dark' | 'light', folder: string): Promise<void> {
     await page.goto(url)
     await page.getByRole('list', { name: 'Journeys' }).waitFor()
     await shoot(page, join(folder, 'journeys.png'))
+    const orders = { kafkaBrokers, amqpUrl: brokers.amqp?.url ?? '', otlpUrl, ordersDb: ':memory:' }
+    const orderId = await Promise.race([runOrders(fleet, url, orders), fleet.broken])
+    await page.setViewportSize({ width: WIDTH_PX, height: HEIGHTS_PX.order })
+    await page.goto(`${url}/journey/${orderId}`)
+    await page.getByRole('group', { name: 'Spans and messages, in order of time' }).waitFor()
+    await shoot(page, join(folder, 'order.png'))
   } finally {
     await browser?.close()
     await fleet.stop()
@@ -85,7 +102,7 @@ async function runServices(
   fleet: Fleet,
   brokers: Pick<Addresses, 'kafkaBrokers' | 'mqttUrl'>,
   explorerDir: string,
-): Promise<{ readonly url: string; readonly eventId: string }> {
+): Promise<{ readonly url: string; readonly otlpUrl: string; readonly eventId: string }> {
   const [explorerPort = 0, otlpPort = 0, webhookPort = 0, echoPort = 0, webhookAdminPort = 0, admin = 0] =
     await freePorts(6)
   const ports = { explorerPort, otlpPort, webhookPort, echoPort, webhookAdminPort, forwarderAdminPort: admin }
@@ -101,11 +118,36 @@ async function runServices(
   await fleet.start(specs.legacy)
   await fleet.start({ ...specs.station, onLine })
   const eventId = await enough.promise
-  const url = urlsOf(addresses).explorer
-  const journey = await awaitJourney(url, eventId, readingJourney, WAIT_MS, new AbortController().signal)
-  const missing = missingFrom(journey, readingJourney)
+  const { explorer: url, otlp: otlpUrl } = urlsOf(addresses)
+  await requireJourney(url, eventId, readingJourney)
+  return { url, otlpUrl, eventId }
+}
+
+/** Starts the services of examples/orders and resolves with the first order's event when it was handled, replayed and handled again. */
+async function runOrders(
+  fleet: Fleet,
+  url: string,
+  orders: Omit<OrderAddresses, 'orderPort'>,
+): Promise<string> {
+  const [orderPort = 0] = await freePorts(1)
+  const addresses = { ...orders, orderPort }
+  const numbers: string[] = []
+  const placed = Promise.withResolvers<string>()
+  await startOrders(fleet, addresses, (number) => {
+    if (numbers.push(number) === BURST) placed.resolve(numbers[0] ?? '')
+  })
+  const number = await placed.promise
+  const eventId = `order-${number}`
+  await requireJourney(url, eventId, orderJourney)
+  await replayOrder(addresses, number)
+  await requireJourney(url, eventId, replayedJourney)
+  return eventId
+}
+
+async function requireJourney(url: string, eventId: string, expected: Expectation): Promise<void> {
+  const journey = await awaitJourney(url, eventId, expected, WAIT_MS, new AbortController().signal)
+  const missing = missingFrom(journey, expected)
   if (missing.length > 0) throw new Error(`missing after ${WAIT_MS / 1000} s: ${missing.join('; ')}`)
-  return { url, eventId }
 }
 
 function launch(): Promise<Browser> {

@@ -22,7 +22,10 @@ export const suites: readonly Suite[] = [
     brokers: false,
     limitMinutes: 5,
     files: (all) =>
-      all.filter((file) => ofPackage(file) && !isKind(file, 'brokers') && !isKind(file, 'browser')),
+      all.filter(
+        (file) =>
+          (ofPackage(file) || inside(file, 'docs')) && !isKind(file, 'brokers') && !isKind(file, 'browser'),
+      ),
   },
   {
     name: 'brokers',
@@ -61,7 +64,7 @@ export const suites: readonly Suite[] = [
     name: 'docs',
     brokers: true,
     limitMinutes: 5,
-    files: (all) => all.filter((file) => inside(file, 'docs')),
+    files: (all) => all.filter((file) => inside(file, 'docs') && isKind(file, 'brokers')),
   },
 ]
 

@@ -14,7 +14,7 @@ import {
   type Membership,
   type MembershipOptions,
 } from './membership.ts'
-import { createNotifier, within } from './notifier.ts'
+import { within } from './notifier.ts'
 import { type Connection, clientOptions } from './options.ts'
 
 /** One partition as the group names it: the topic's id, and the number. */
@@ -63,7 +63,6 @@ export function createConsumerGroup(connection: Connection, options: MembershipO
 
   const health = createHealth(lostAfterMs, lost)
   const coordinator = createCoordinator(consumer, group, topics)
-  const woken = createNotifier()
   /** Counts our memberships: what was begun in an earlier one means nothing any more. */
   let term = 0
   let epoch = JOINING
@@ -75,6 +74,8 @@ export function createConsumerGroup(connection: Connection, options: MembershipO
   let names: ReadonlyMap<string, string> = new Map()
   let reconciling: Promise<void> | null = null
   let due = false
+  /** Ends the pause before the next heartbeat. */
+  let pause = new AbortController()
   let left = false
 
   async function join(): Promise<void> {
@@ -105,7 +106,8 @@ export function createConsumerGroup(connection: Connection, options: MembershipO
 
   async function keepBeating(): Promise<void> {
     while (!left) {
-      if (!due) await within(woken.wait(), intervalMs)
+      pause = new AbortController()
+      if (!due) await delay(intervalMs, undefined, { signal: pause.signal }).catch(() => undefined)
       due = false
       const startedAt = performance.now()
       try {
@@ -125,7 +127,7 @@ export function createConsumerGroup(connection: Connection, options: MembershipO
 
   function beatSoon(): void {
     due = true
-    woken.notify()
+    pause.abort()
   }
 
   /** Everything is said each time, so that an answer that was lost is no loss. */
@@ -257,7 +259,7 @@ export function createConsumerGroup(connection: Connection, options: MembershipO
 
   function stop(): void {
     left = true
-    woken.notify()
+    pause.abort()
   }
 
   const startsOf = (places: readonly GroupAssignment[]) =>

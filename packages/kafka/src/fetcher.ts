@@ -43,10 +43,9 @@ const LOG_APPEND_TIME = 1 << 3
 
 export function createFetcher(
   connection: Connection,
-  membership: Membership,
+  { consumer }: Pick<Membership, 'consumer'>,
   options: FetcherOptions,
 ): Fetcher {
-  const { consumer } = membership
   const { maxFetchBytes, lostAfterMs, onFetched, onRewound } = options
   // Its own connections: a broker answers one request at a time, and a fetch may wait where a heartbeat must not.
   const { clientId, bootstrapBrokers: _, retries: __, ...network } = clientOptions(connection)
@@ -161,6 +160,8 @@ export function createFetcher(
         const { topic, partition } = assignment
         const earliest = await startOffset(consumer, topic, partition, 'earliest')
         const latest = await startOffset(consumer, topic, partition, 'latest')
+        // Given away while we asked: what has another owner would be read here as well.
+        if (assignment.signal.aborted || assignment.revoking) continue
         if (assignment.position >= earliest && assignment.position <= latest) continue
         const position = options.start === 'latest' ? latest : earliest
         if (position < assignment.position) onRewound(assignment, position)

@@ -20,7 +20,6 @@ export interface TokenCredentials {
   readonly extensions?: Readonly<Record<string, string>>
 }
 
-/** How a client proves who it is, by mechanism. */
 /** Who logs in, and how. */
 export type SaslCredentials = PasswordCredentials | TokenCredentials
 

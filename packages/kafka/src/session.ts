@@ -153,6 +153,10 @@ export async function openSession(
     void close()
   }
 
+  function onStop(): void {
+    void close()
+  }
+
   function close(): Promise<void> {
     ending ??= end()
     changed.notify()
@@ -160,6 +164,8 @@ export async function openSession(
   }
 
   async function end(): Promise<void> {
+    // It outlives the session, and would keep it with all that it has read.
+    stop.removeEventListener('abort', onStop)
     // After a loss there is nobody to commit to; the group would only be kept waiting.
     if (failure === null || group === undefined) await within(committer.flush(), FINAL_COMMIT_MS)
     committer.close()
@@ -206,7 +212,7 @@ export async function openSession(
     }
   }
 
-  stop.addEventListener('abort', () => void close(), { once: true })
+  stop.addEventListener('abort', onStop)
   try {
     if (stop.aborted) await close()
     await membership.join()

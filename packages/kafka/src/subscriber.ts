@@ -96,7 +96,8 @@ function isOurs(delivery: Delivery): delivery is KafkaDelivery {
   return ASSIGNMENT in delivery
 }
 
-function sessionOptions(given: KafkaSubscriberOptions): SessionOptions {
+/** The options with their defaults. Throws PermanentError for one that is wrong. */
+export function sessionOptions(given: KafkaSubscriberOptions): SessionOptions {
   const { topics, group, start = 'earliest', window = 1000, maxFetchBytes = 8_388_608 } = given
   const {
     sessionTimeoutMs = 10_000,

@@ -70,7 +70,7 @@ export function httpPublisher(options: BatchedOptions): Publisher {
     ...(target.authorization === undefined ? {} : { authorization: target.authorization }),
     ...optionHeaders(options.headers ?? {}),
   })
-  const lanes = createLanes()
+  const lanes = createLanes<readonly PublishResult[]>()
   const inFlight = new Set<Promise<unknown>>()
   const closing = new AbortController()
   const stopped = signal === undefined ? closing.signal : AbortSignal.any([closing.signal, signal])
@@ -127,19 +127,25 @@ export function httpPublisher(options: BatchedOptions): Publisher {
       return messages.map(() => ({ ok: false, error }))
     }
     const runs = batched ? gather(messages, limits) : messages.map((message) => single(message))
+    const calledMs = performance.now()
     const results = Promise.all(
       runs.map(({ messages: run, isBatch }) =>
-        lanes.run(keysOf(run), () =>
-          sendWithRetry(
-            run,
-            (left, limit) => send(left, isBatch ? batchOf(left, hop) : run[0], limit),
-            retrying,
-          ),
-        ),
+        lanes.run(keysOf(run), async (before) => {
+          // Or a server that is silent would hold up a queue of one key for as long as it is, times the time of each.
+          if (before.some(isStuck) && performance.now() - calledMs >= timeoutMs) return late(run)
+          const one = (left: readonly Message[], limit: AbortSignal) =>
+            send(left, isBatch ? batchOf(left, hop) : run[0], limit)
+          return sendWithRetry(run, one, retrying)
+        }),
       ),
     )
     inFlight.add(results)
     return results.then((answers) => answers.flat()).finally(() => inFlight.delete(results))
+  }
+
+  function late(messages: readonly Message[]): readonly PublishResult[] {
+    const text = `not sent within ${timeoutMs} ms: the one of its key before it had no answer`
+    return messages.map(() => ({ ok: false, error: new UnavailableError(text) }))
   }
 
   return {
@@ -158,6 +164,10 @@ export function httpPublisher(options: BatchedOptions): Publisher {
 
 /** A stale connection tells nothing of the server. What may have been received is not sent twice without need. */
 const AGAIN = { stale: 'at once', unsent: 'later', unknown: 'never' } as const
+
+function isStuck(results: readonly PublishResult[] = []): boolean {
+  return results.some((result) => !result.ok && result.error instanceof UnavailableError)
+}
 
 function keysOf(messages: readonly Message[]): readonly (string | Uint8Array)[] {
   return messages.flatMap(({ key }) => key ?? [])

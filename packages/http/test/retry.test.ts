@@ -153,6 +153,28 @@ test('a pause keeps the messages of its key waiting, and no others', async () =>
   assert.equal(bodies.filter((body) => body === 'b1').length, 1)
 })
 
+test('a server that is silent holds up a long queue of one key once, not once for each', async () => {
+  await using silent = await rawServer(() => {})
+  await using publisher = publisherOf({ url: silent.url, timeoutMs: 200 })
+  const results = await publisher.publish(Array.from({ length: 100 }, () => message('x', { key: 'k' })))
+  const texts = results.map((result) => {
+    const error = errorOf(result)
+    assert.ok(error instanceof UnavailableError)
+    return error.message
+  })
+  assert.match(texts[0] ?? '', /no answer from .* within 200 ms/)
+  assert.match(texts[99] ?? '', /not sent within 200 ms: the one of its key before it/)
+})
+
+test('a server that is slow but answers is given its time for each message of a key', async () => {
+  await using server = await httpServer(
+    (_, response) => void setTimeout(() => response.writeHead(204).end(), 100),
+  )
+  await using publisher = publisherOf({ url: server.url, timeoutMs: 1500 })
+  const results = await publisher.publish(Array.from({ length: 5 }, () => message('x', { key: 'k' })))
+  assert.ok(results.every(({ ok }) => ok))
+})
+
 test('closing, and an aborted signal, end a pause with the answer that was there', async () => {
   for (const end of ['close', 'abort'] as const) {
     const stop = new AbortController()

@@ -37,21 +37,26 @@ export function deliveryOf(
 ): RabbitmqDelivery {
   const { exchange, routingKey, deliveryTag, redelivered, headers = {} } = received
   const pattern = patternOf(topology, exchange, routingKey)
-  const offset: unknown = headers['x-stream-offset']
-  const count: unknown = headers['x-delivery-count']
+  const offset = counted(headers['x-stream-offset'])
+  const count = counted(headers['x-delivery-count']) ?? 0
   return {
     message: messageOf(received, contentTypeOf(received)),
     position: {
       destination: sourceName({ exchange, routingKey }, queue),
       ...(pattern === undefined ? {} : { pattern: sourceName({ exchange, routingKey: pattern }, queue) }),
-      ...(typeof offset === 'number' ? { offset: BigInt(offset) } : {}),
+      ...(offset === undefined ? {} : { offset: BigInt(offset) }),
     },
-    attempt: typeof count === 'number' && count > 0 ? count + 1 : 1,
+    attempt: count + 1,
     redelivered,
     ...(ordered ? { orderKey: routingKey } : {}),
     signal: life,
     [HELD]: { tag: deliveryTag, routingKey, life },
   }
+}
+
+/** A number of the broker's; a queue that has none hands over what a publisher wrote there. */
+function counted(value: unknown): number | undefined {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : undefined
 }
 
 /** What settles a delivery; undefined for one that is not this package's. */

@@ -169,6 +169,7 @@ function eventPublisher(
   }
 
   function ready(input: EventInput | MessageInput, options: PublishOptions): Message {
+    if (options === NO_OPTIONS) return encode(input, options)
     const { key, destination, context } = options
     return {
       ...encode(input, options),
@@ -180,7 +181,7 @@ function eventPublisher(
 
   async function publish(
     input: EventInput | MessageInput,
-    options: PublishOptions = {},
+    options: PublishOptions = NO_OPTIONS,
   ): Promise<Confirmation> {
     const [result] = await traced.publish([ready(input, options)])
     if (result === undefined) throw noAnswer()
@@ -190,7 +191,7 @@ function eventPublisher(
 
   async function publishAll(
     inputs: readonly (EventInput | MessageInput)[],
-    options: PublishOptions = {},
+    options: PublishOptions = NO_OPTIONS,
   ): Promise<readonly PublishResult[]> {
     const messages: Message[] = []
     const invalid = new Map<number, ThroughlineError>()
@@ -226,6 +227,8 @@ function eventPublisher(
     [Symbol.asyncDispose]: close,
   }
 }
+
+const NO_OPTIONS: PublishOptions = {}
 
 function noAnswer(): UnavailableError {
   return new UnavailableError('the driver gave no answer')

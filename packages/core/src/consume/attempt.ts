@@ -9,6 +9,9 @@ export class AttemptTimeoutError extends ThroughlineError {
   }
 }
 
+/** The signal of one attempt. Joining several costs more than all else here, and most handlers never ask for it. */
+export type LazySignal = () => AbortSignal
+
 /**
  * Runs a handler once inside its process span and ends the span when the handler has returned or thrown. Gives back
  * what it threw, null when it returned. `outcomeOf` names the settlement that will follow, for the span; the settlement
@@ -16,18 +19,15 @@ export class AttemptTimeoutError extends ThroughlineError {
  */
 export async function runAttempt(
   process: ProcessSpan,
-  run: (signal: AbortSignal) => Promise<unknown> | unknown,
+  run: (signal: LazySignal) => Promise<unknown> | unknown,
   outcomeOf: (error: Error | null) => 'accept' | 'release' | 'reject',
   signals: readonly [AbortSignal, ...AbortSignal[]],
   { attemptTimeoutMs }: Pick<ConsumeOptions, 'attemptTimeoutMs'>,
 ): Promise<Error | null> {
   const limit = attemptTimeoutMs === undefined ? null : timeLimit(attemptTimeoutMs)
-  const signal =
-    limit === null && signals.length === 1
-      ? signals[0]
-      : AbortSignal.any(limit === null ? [...signals] : [...signals, limit.signal])
   let failure: Error | null = null
   try {
+    const signal = lazily(limit === null ? signals : [...signals, limit.signal])
     // Called inside the context, not awaited there: the context must not outlive the handler.
     const result = contexts.with(process.context, run, undefined, signal)
     await (limit === null ? result : Promise.race([result, limit.expired]))
@@ -38,6 +38,14 @@ export async function runAttempt(
   }
   process.end(failure, outcomeOf(failure))
   return failure
+}
+
+function lazily(signals: readonly [AbortSignal, ...AbortSignal[]]): LazySignal {
+  let joined: AbortSignal | undefined
+  return () => {
+    joined ??= signals.length === 1 ? signals[0] : AbortSignal.any([...signals])
+    return joined
+  }
 }
 
 function timeLimit(timeoutMs: number) {

@@ -70,7 +70,7 @@ export function handleBatch(setting: BatchSetting, members: readonly Member[]): 
     const process = setting.startProcess({ members: left, attempt: tries, previous })
     const error = await runAttempt(
       process,
-      (signal) => run(process, signal),
+      (signal) => run(process, signal()),
       (failure) => outcomeOf(failure),
       signalsOf(left),
       options,

@@ -4,7 +4,7 @@ import { processTracer } from '../tracing/process.ts'
 import { type BatchSetting, type BatchWork, handleBatch } from './batch.ts'
 import { type Dispatcher, RELEASE } from './dispatcher.ts'
 import type { ConsumeSetting } from './giveup.ts'
-import { decode, handleDelivery } from './handler.ts'
+import { decode, deliveryHandler } from './handler.ts'
 import type { BatchOptions } from './options.ts'
 
 const MAX_MESSAGES = 10_000
@@ -42,6 +42,7 @@ export function dispatchBatches(
     const whole = { ...setting, handler, startProcess: batchTracer(transport, subscriber, options) }
     const startProcess = processTracer(transport, subscriber, options)
     const refuse = { raw: false as const, run: () => undefined }
+    const refuseAlone = deliveryHandler({ ...setting, handler: refuse, startProcess })
     let pending: Pending[] = []
     const running = new Set<Running>()
     const waiting = new Set<Running>()
@@ -135,7 +136,7 @@ export function dispatchBatches(
     function workOf(taken: readonly Pending[], first: Pending): BatchWork {
       if (!first.alone) return handleBatch(whole, taken)
       const { delivery } = first
-      const step = handleDelivery({ ...setting, handler: refuse, startProcess }, delivery)
+      const step = refuseAlone(delivery)
       return { step, unsettled: () => [delivery] }
     }
 

@@ -1,7 +1,7 @@
 import type { Delivery, Settlement, Subscriber } from '../contract.ts'
 import { processTracer } from '../tracing/process.ts'
 import type { ConsumeSetting } from './giveup.ts'
-import { type HandlerSetting, handleDelivery } from './handler.ts'
+import { deliveryHandler, type HandlerSetting } from './handler.ts'
 import { createLanes, type Lanes } from './lanes.ts'
 
 /** Takes the deliveries of a subscription as they arrive and sees each to its settlement. */
@@ -19,12 +19,12 @@ export function dispatchEach(
 ): (setting: ConsumeSetting, subscriber: Subscriber) => Dispatcher {
   return (setting, subscriber) => {
     const { transport, options, settle } = setting
-    const handling = { ...setting, handler, startProcess: processTracer(transport, subscriber, options) }
+    const startProcess = processTracer(transport, subscriber, options)
+    const handle = deliveryHandler({ ...setting, handler, startProcess })
     const lanes = createLanes(options.concurrency ?? 16)
     return {
       ...lanes,
-      add: (delivery) =>
-        lanes.add(delivery.orderKey, handleDelivery(handling, delivery), () => settle(delivery, RELEASE)),
+      add: (delivery) => lanes.add(delivery.orderKey, handle(delivery), () => settle(delivery, RELEASE)),
     }
   }
 }

@@ -9,10 +9,11 @@ import {
 } from '@opentelemetry/api'
 import type { Delivery, Subscriber, Transport } from '../contract.ts'
 import type { CloudEvent } from '../event.ts'
+import { type ArrivedHeaders, readHeaders } from './arrived.ts'
 import { destinationAttributes } from './attributes.ts'
 import { captureOf } from './capture.ts'
 import { unixMs } from './clock.ts'
-import { messageAttributes, sentAt, sentAtAttributes } from './delivery.ts'
+import { messageAttributes, type SentAt, sentAt, sentAtAttributes } from './delivery.ts'
 import { recordFailure } from './failure.ts'
 import { LINK_LIMIT, partsOf } from './links.ts'
 import { processMeter, type Source } from './metrics.ts'
@@ -34,6 +35,12 @@ export interface BatchStart {
   readonly attempt: number
   /** The attempt before this one. */
   readonly previous: SpanContext | undefined
+}
+
+/** What came with one message. */
+interface Arrival {
+  readonly arrived: ArrivedHeaders
+  readonly hop: HopContext
 }
 
 export interface BatchSpan extends ProcessSpan {
@@ -63,7 +70,10 @@ export function batchTracer(
   const receiving = { 'messaging.operation.name': 'receive', 'messaging.operation.type': 'receive' }
 
   return ({ members, attempt, previous }) => {
-    const hops = members.map(({ delivery }) => extractContext(delivery.message.headers))
+    const arrivals = members.map(({ delivery: { message } }): Arrival => {
+      const arrived = readHeaders(message.headers)
+      return { arrived, hop: extractContext(message.headers, arrived) }
+    })
     const sources = members.map(({ delivery: { position } }): Source => {
       return { name: template ?? position.pattern, destination: position.destination }
     })
@@ -83,14 +93,14 @@ export function batchTracer(
           ...place.attributes,
           'messaging.batch.message_count': members.length,
         },
-        links: fits ? [...linksOf(members, hops, startMs), ...retry] : retry,
+        links: fits ? [...linksOf(members, arrivals, startMs), ...retry] : retry,
       },
       ROOT_CONTEXT,
     )
     const context = trace.setSpan(ROOT_CONTEXT, span)
     if (span.isRecording()) {
-      if (!fits) span.addLinks(partLinks(members, hops))
-      const missing = hops.filter((hop) => hop.spanContext === undefined).length
+      if (!fits) span.addLinks(partLinks())
+      const missing = arrivals.filter(({ hop }) => hop.spanContext === undefined).length
       if (missing > 0) {
         span.setAttribute('throughline.missing_context', true)
         span.setAttribute('throughline.missing_context.count', missing)
@@ -99,14 +109,13 @@ export function batchTracer(
     }
     if (previous === undefined) {
       for (const [index, source] of sources.entries()) {
-        const delivery = members[index]?.delivery
-        const sent = delivery === undefined || delivery.replayed ? undefined : sentAt(delivery)
+        const sent = sentOf(members[index]?.delivery, arrivals[index])
         meter.consumed(source, sent === undefined ? undefined : startMs - sent.micros / 1000, context)
       }
     }
 
-    function partLinks(all: readonly Member[], contexts: readonly HopContext[]): Link[] {
-      const parts = partsOf(linksOf(all, contexts, startMs), LINK_LIMIT)
+    function partLinks(): Link[] {
+      const parts = partsOf(linksOf(members, arrivals, startMs), LINK_LIMIT)
       return parts.map((links, index) => {
         const part = tracer.startSpan(
           `receive${suffix}`,
@@ -132,7 +141,7 @@ export function batchTracer(
     return {
       span,
       context,
-      contextOf: (index) => contextOf(hops[index]),
+      contextOf: (index) => contextOf(arrivals[index]?.hop),
       end(failure, outcome) {
         const endMs = unixMs()
         if (failure !== null) recordFailure(span, failure, endMs)
@@ -143,13 +152,14 @@ export function batchTracer(
     }
   }
 
-  function linksOf(members: readonly Member[], hops: readonly HopContext[], startMs: number): Link[] {
+  function linksOf(members: readonly Member[], arrivals: readonly Arrival[], startMs: number): Link[] {
     if (trust === 'ignore') return []
     return members.flatMap(({ delivery, event }, index): Link[] => {
-      const context = hops[index]?.spanContext
-      if (context === undefined) return []
-      const sent = sentAt(delivery)
-      const late = lateness(delivery, sent, startMs, delayAfterMs)
+      const arrival = arrivals[index]
+      const context = arrival?.hop.spanContext
+      if (arrival === undefined || context === undefined) return []
+      const sent = sentAt(delivery, arrival.arrived)
+      const late = lateness(delivery, arrival.arrived, sent, startMs, delayAfterMs)
       const attributes: Attributes = {
         ...(late === undefined ? {} : { [late]: true }),
         ...lateAttributes(late, delivery, event),
@@ -168,6 +178,13 @@ export function batchTracer(
     if (trust === 'continue' && linkage === 'parent') return hop.context
     return trust === 'continue' ? trace.deleteSpan(hop.context) : ROOT_CONTEXT
   }
+}
+
+/** What is read again by request has not waited since its send. */
+function sentOf(delivery: Delivery | undefined, arrival: Arrival | undefined): SentAt | undefined {
+  return delivery === undefined || arrival === undefined || delivery.replayed
+    ? undefined
+    : sentAt(delivery, arrival.arrived)
 }
 
 /** What all messages of a batch have in common of where they come from; nothing where they differ. */

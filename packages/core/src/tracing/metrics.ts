@@ -2,6 +2,7 @@ import {
   type Attributes,
   type Context,
   type Counter,
+  createNoopMeter,
   type Histogram,
   type MeterProvider,
   metrics,
@@ -26,21 +27,24 @@ const QUEUE_BUCKETS = [
   0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 900, 3600, 14_400, 43_200, 86_400, 259_200,
 ]
 
+const NAME = '@throughline/core'
+
 let provider: MeterProvider | undefined
 let current: Instruments | undefined
 
-/** The API's meters, unlike its tracers, are no proxies: one taken before the SDK is set up would count nothing for ever. */
-function instruments(): Instruments {
+/** Undefined where nothing counts. The API's meters, unlike its tracers, are no proxies: one taken before the SDK is set up would count nothing for ever. */
+function instruments(): Instruments | undefined {
   const registered = metrics.getMeterProvider()
-  if (current === undefined || registered !== provider) {
+  if (registered !== provider) {
     provider = registered
-    current = createInstruments(registered)
+    const counts = registered.getMeter(NAME) !== createNoopMeter()
+    current = counts ? createInstruments(registered) : undefined
   }
   return current
 }
 
 function createInstruments(registered: MeterProvider): Instruments {
-  const meter = registered.getMeter('@throughline/core')
+  const meter = registered.getMeter(NAME)
   const seconds = (name: string, description: string, explicitBucketBoundaries: number[]) =>
     meter.createHistogram(name, { description, unit: 's', advice: { explicitBucketBoundaries } })
   const messages = (name: string, description: string) =>
@@ -107,10 +111,10 @@ export function sendMeter(
       : own
   return {
     sent(message, result, context) {
-      instruments().sentMessages.add(1, of(message)(result.ok ? undefined : result.error), context)
+      instruments()?.sentMessages.add(1, of(message)(result.ok ? undefined : result.error), context)
     },
     took(durationMs, message, error, context) {
-      instruments().operationDuration.record(durationMs / 1000, of(message)(error), context)
+      instruments()?.operationDuration.record(durationMs / 1000, of(message)(error), context)
     },
   }
 }
@@ -153,7 +157,9 @@ export function processMeter(
   }
   return {
     consumed(source, queuedMs, context) {
-      const { consumedMessages, queueDuration, queueSkewed } = instruments()
+      const counting = instruments()
+      if (counting === undefined) return
+      const { consumedMessages, queueDuration, queueSkewed } = counting
       const dimensions = of(source)(undefined)
       consumedMessages.add(1, dimensions, context)
       if (queuedMs === undefined) return
@@ -161,7 +167,7 @@ export function processMeter(
       else queueDuration.record(queuedMs / 1000, dimensions, context)
     },
     processed(source, durationMs, error, context) {
-      instruments().processDuration.record(durationMs / 1000, of(source)(error), context)
+      instruments()?.processDuration.record(durationMs / 1000, of(source)(error), context)
     },
   }
 }

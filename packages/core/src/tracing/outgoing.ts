@@ -3,7 +3,7 @@ import type { Transport } from '../contract.ts'
 import { STRUCTURED_JSON } from '../json.ts'
 import type { Header, Message } from '../message.ts'
 import { SENT_AT_HEADER } from './headers.ts'
-import { injectContext } from './propagation.ts'
+import { injectedContext } from './propagation.ts'
 import type { PublishTelemetry } from './publisher.ts'
 import { traceparentOf } from './traceparent.ts'
 
@@ -17,12 +17,7 @@ export function outgoing(
 ): (message: Message, span: Span, context: Context, startMs: number) => Message {
   function withOrigin(message: Message, span: Span): Message {
     const { event, key } = message
-    if (
-      !origin ||
-      event === undefined ||
-      'traceparent' in event ||
-      !trace.isSpanContextValid(span.spanContext())
-    )
+    if (event === undefined || 'traceparent' in event || !trace.isSpanContextValid(span.spanContext()))
       return message
     // The message's own mode, which may be another one than the publisher's.
     const mode = message.contentType?.startsWith(STRUCTURED_JSON) ? 'structured' : 'binary'
@@ -33,21 +28,30 @@ export function outgoing(
     return { ...message, ...encoded }
   }
 
-  /** Without an SDK there is no trace id, and one that the message had stays. */
-  function correlated(headers: Header[], span: Span): Header[] {
-    const { traceId } = span.spanContext()
-    if (correlationHeader === undefined || !isValidTraceId(traceId)) return headers
-    const wanted = correlationHeader.toLowerCase()
-    const kept = headers.filter(([name]) => name.toLowerCase() !== wanted)
-    kept.push([correlationHeader, traceId])
-    return kept
-  }
+  const correlation = correlationHeader?.toLowerCase()
 
   return (message, span, context, startMs) => {
-    const sent = withOrigin(message, span)
-    const headers = injectContext(context, sent.headers, propagate)
-    const kept = headers.filter(([name]) => name !== SENT_AT_HEADER)
-    kept.push([SENT_AT_HEADER, String(Math.round(startMs * 1000))])
-    return { ...sent, headers: correlated(kept, span) }
+    const sent = origin ? withOrigin(message, span) : message
+    const injected = injectedContext(context, propagate)
+    // Without an SDK there is no trace id, and a correlation id that the message had stays.
+    const traceId = correlation === undefined ? undefined : validTraceId(span)
+    const headers: Header[] = []
+    for (const header of sent.headers) {
+      const name = header[0].toLowerCase()
+      const replaced =
+        name === SENT_AT_HEADER ||
+        injected.replaces.has(name) ||
+        (traceId !== undefined && name === correlation)
+      if (!replaced) headers.push(header)
+    }
+    for (const header of injected.headers) headers.push(header)
+    headers.push([SENT_AT_HEADER, String(Math.round(startMs * 1000))])
+    if (traceId !== undefined && correlationHeader !== undefined) headers.push([correlationHeader, traceId])
+    return { ...sent, headers }
   }
+}
+
+function validTraceId(span: Span): string | undefined {
+  const { traceId } = span.spanContext()
+  return isValidTraceId(traceId) ? traceId : undefined
 }

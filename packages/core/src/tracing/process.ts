@@ -10,18 +10,17 @@ import {
 } from '@opentelemetry/api'
 import type { Delivery, Subscriber, Transport } from '../contract.ts'
 import type { CloudEvent } from '../event.ts'
-import { headerText } from '../message.ts'
-import { destinationAttributes } from './attributes.ts'
+import { type ArrivedHeaders, readHeaders } from './arrived.ts'
 import { type CaptureOptions, captureOf } from './capture.ts'
 import { unixMs } from './clock.ts'
 import { messageAttributes, sentAt, sentAtAttributes } from './delivery.ts'
 import { recordFailure } from './failure.ts'
-import { ATTEMPT_OF_HEADER } from './headers.ts'
 import { processMeter } from './metrics.ts'
+import { createPlaces } from './place.ts'
 import { extractContext, type HopContext } from './propagation.ts'
 import { type Late, lateAttributes, lateness } from './replay.ts'
 import { parseTraceparent } from './traceparent.ts'
-import { tracer } from './tracer.ts'
+import { tracer, withSpan } from './tracer.ts'
 
 /** How process spans relate to what sent their messages. */
 export interface ProcessTelemetry {
@@ -71,47 +70,48 @@ export function processTracer(
   const captured = captureOf(telemetry.capture)
   const continues = trust === 'continue' && linkage === 'parent'
   const meter = processMeter(transport, subscriber)
-  const fixed: Attributes = {
+  const placeOf = createPlaces('process', {
     'messaging.system': transport.system,
     'messaging.operation.name': 'process',
     'messaging.operation.type': 'process',
     ...transport.attributes.connection,
     ...subscriber.attributes,
-  }
+  })
 
   return ({ delivery, event, attempt, previous }) => {
-    const { position } = delivery
-    const hop = extractContext(delivery.message.headers)
-    const source = { name: template ?? position.pattern, destination: position.destination }
-    const sent = sentAt(delivery)
+    const { message, position } = delivery
+    const arrived = readHeaders(message.headers)
+    const hop = extractContext(message.headers, arrived)
+    const place = placeOf(position.destination, template ?? position.pattern)
+    const sent = sentAt(delivery, arrived)
     const startMs = unixMs()
-    const late = lateness(delivery, sent, startMs, delayAfterMs)
-    const failed = previous ?? attemptOf(delivery)
+    const late = lateness(delivery, arrived, sent, startMs, delayAfterMs)
+    const failed = previous ?? attemptOf(arrived)
     const parent = late === undefined ? arrivalContext(parentContext(hop), delivery) : ownTrace(hop)
     const span = tracer.startSpan(
-      `process ${source.name ?? source.destination}`,
+      place.spanName,
       {
         kind: SpanKind.CONSUMER,
         startTime: startMs,
-        attributes: { ...fixed, ...destinationAttributes(source.destination, source.name) },
+        attributes: place.attributes,
         links: linksOf(hop, event, failed, late),
       },
       parent,
     )
-    const context = trace.setSpan(parent, span)
+    const context = withSpan(parent, span)
     if (previous === undefined) {
       // What is read again by request has not waited since its send.
       const queued = sent !== undefined && !delivery.replayed
-      meter.consumed(source, queued ? startMs - sent.micros / 1000 : undefined, context)
+      meter.consumed(place, queued ? startMs - sent.micros / 1000 : undefined, context)
     }
     if (span.isRecording()) {
       span.setAttributes(transport.attributes.delivered(delivery))
       span.setAttributes(messageAttributes(delivery, event))
-      span.setAttributes(contextFaults(hop))
-      if (captured !== undefined) span.setAttributes(captured(delivery.message))
+      if (hop.spanContext === undefined) span.setAttributes(contextFaults(hop))
+      if (captured !== undefined) span.setAttributes(captured(message))
       span.setAttributes(sentAtAttributes(sent))
       if (attempt > 1) span.setAttribute('throughline.attempt', attempt)
-      span.setAttributes(lateAttributes(late, delivery, event))
+      if (late !== undefined) span.setAttributes(lateAttributes(late, delivery, event))
       if (delivery.redelivered && failed === undefined) span.setAttribute('throughline.redelivered', true)
     }
 
@@ -120,14 +120,14 @@ export function processTracer(
       if (failure !== null) recordFailure(span, failure, endMs)
       span.setAttribute('throughline.outcome', outcome)
       span.end(endMs)
-      meter.processed(source, endMs - startMs, failure, context)
+      meter.processed(place, endMs - startMs, failure, context)
     }
     return { span, context, end }
   }
 
   /** The attempt that another process says it made. */
-  function attemptOf({ message }: Delivery): SpanContext | undefined {
-    return trust === 'ignore' ? undefined : parseTraceparent(headerText(message.headers, ATTEMPT_OF_HEADER))
+  function attemptOf({ attemptOf: header }: ArrivedHeaders): SpanContext | undefined {
+    return trust === 'ignore' ? undefined : parseTraceparent(header)
   }
 
   function parentContext(hop: HopContext): Context {
@@ -169,7 +169,6 @@ export function processTracer(
   }
 
   function contextFaults(hop: HopContext): Attributes {
-    if (hop.spanContext !== undefined) return {}
     return {
       'throughline.missing_context': true,
       // The name that existing queries look for.

@@ -2,6 +2,7 @@ import {
   context as activeContext,
   type Context,
   createContextKey,
+  isSpanContextValid,
   propagation,
   ROOT_CONTEXT,
   type SpanContext,
@@ -9,7 +10,9 @@ import {
   type TextMapSetter,
   trace,
 } from '@opentelemetry/api'
-import { type Header, textOf } from '../message.ts'
+import type { Header } from '../message.ts'
+import { type ArrivedHeaders, joined, readHeaders } from './arrived.ts'
+import { isW3cPropagator } from './propagator.ts'
 import { parseTraceparent, RANDOM_FLAG, traceparentOf } from './traceparent.ts'
 import { parseTraceState } from './tracestate.ts'
 
@@ -26,10 +29,17 @@ export interface HopContext {
   readonly invalid: string | undefined
 }
 
+const MAX_INVALID = 64
+
 /** Trace id of a trace that arrived with the random flag. */
 const RANDOM_TRACE = createContextKey('throughline random trace id')
 
-const W3C_HEADERS: readonly string[] = ['traceparent', 'tracestate', 'baggage']
+/** Under it propagators write nothing: the SDK's own key, by its public name. */
+const SUPPRESS_TRACING = createContextKey('OpenTelemetry SDK Context Key SUPPRESS_TRACING')
+
+const W3C_HEADERS: ReadonlySet<string> = new Set(['traceparent', 'tracestate', 'baggage'])
+const BAGGAGE_HEADER: ReadonlySet<string> = new Set(['baggage'])
+const NO_HEADERS: ReadonlySet<string> = new Set()
 
 const setter: TextMapSetter<[string, string][]> = {
   set(carrier, name, value) {
@@ -50,51 +60,66 @@ const getter: TextMapGetter<Arrived> = {
     const name = wanted.toLowerCase()
     if (name === 'traceparent') return traceparent
     if (name === 'tracestate') return tracestate
-    return joined(headers, name)
+    let text: string | undefined
+    for (const [header, value] of headers) {
+      if (header.length === name.length && header.toLowerCase() === name) text = joined(text, value)
+    }
+    return text
   },
-}
-
-/** Lists may be split over several headers (W3C Trace Context §3.3.1.5, W3C Baggage §3.2); a second `traceparent` is invalid. */
-function joined(headers: readonly Header[], wanted: string): string | undefined {
-  let text: string | undefined
-  for (const [name, value] of headers) {
-    if (name.length !== wanted.length || name.toLowerCase() !== wanted) continue
-    text = text === undefined ? textOf(value) : `${text},${textOf(value)}`
-  }
-  return text
 }
 
 /** Names that carry a hop context: W3C's, and those of the propagators that the application has set. */
 export function isContextHeader(name: string): boolean {
-  return isOneOf(propagation.fields(), name.toLowerCase())
+  return contextHeaderNames().has(name.toLowerCase())
 }
 
-/** `fields` are asked for once a message: propagators make them anew at each call. */
-function isOneOf(fields: readonly string[], name: string): boolean {
-  return W3C_HEADERS.includes(name) || fields.some((field) => field.toLowerCase() === name)
+function contextHeaderNames(): ReadonlySet<string> {
+  if (isW3cPropagator()) return W3C_HEADERS
+  return new Set([...W3C_HEADERS, ...propagation.fields().map((field) => field.toLowerCase())])
+}
+
+/** What a context is sent as. */
+export interface InjectedContext {
+  readonly headers: readonly Header[]
+  /** Names, in lower case, of the headers that it takes the place of. */
+  readonly replaces: ReadonlySet<string>
 }
 
 /**
- * The headers with the context of `context`'s span in place of any that was there: a message carries exactly one
- * `traceparent`, `tracestate` and `baggage`. The array given is not changed. Where the context has no span (no SDK),
- * a context that the headers already carry stays, so that the chain is not cut by a service without one.
+ * The headers that carry the context of `context`'s span, and those they replace: a message carries exactly one
+ * `traceparent`, `tracestate` and `baggage`. Where the context has no span (no SDK), a context that a message already
+ * carries stays, so that the chain is not cut by a service without one.
  */
-export function injectContext(context: Context, headers: readonly Header[], propagate: Propagate): Header[] {
-  const fields = propagation.fields()
-  if (propagate === 'none') return headers.filter(([name]) => !isOneOf(fields, name.toLowerCase()))
-  const carrier: [string, string][] = []
-  const sent = propagate === 'trace' ? propagation.deleteBaggage(context) : context
-  propagation.inject(sent, carrier, setter)
-  const written = new Set<string>()
-  let hasTrace = false
-  for (const header of carrier) {
-    written.add(header[0])
-    if (header[0] !== 'baggage') hasTrace = true
+export function injectedContext(context: Context, propagate: Propagate): InjectedContext {
+  if (propagate === 'none') return { headers: [], replaces: contextHeaderNames() }
+  const own = isW3cPropagator() ? w3cHeaders(context, propagate) : undefined
+  if (own !== undefined) return { headers: own, replaces: W3C_HEADERS }
+  const headers: [string, string][] = []
+  propagation.inject(propagate === 'trace' ? propagation.deleteBaggage(context) : context, headers, setter)
+  for (const header of headers) {
     if (header[0] === 'traceparent') header[1] = withRandomFlag(header[1], context)
   }
-  const replaced = (name: string) =>
-    hasTrace ? isOneOf(fields, name) : written.has(name) || (propagate === 'trace' && name === 'baggage')
-  return [...headers.filter(([name]) => !replaced(name.toLowerCase())), ...carrier]
+  if (headers.some(([name]) => name !== 'baggage')) return { headers, replaces: contextHeaderNames() }
+  const replacesBaggage = headers.length > 0 || propagate === 'trace'
+  return { headers, replaces: replacesBaggage ? BAGGAGE_HEADER : NO_HEADERS }
+}
+
+/** What OpenTelemetry's own propagators write of a valid span without baggage; undefined for all other contexts. */
+function w3cHeaders(context: Context, propagate: Propagate): Header[] | undefined {
+  const spanContext = trace.getSpanContext(context)
+  if (spanContext === undefined || !isSpanContextValid(spanContext)) return undefined
+  if (context.getValue(SUPPRESS_TRACING) === true) return undefined
+  if (propagate === 'all' && propagation.getBaggage(context) !== undefined) return undefined
+  const random = context.getValue(RANDOM_TRACE) === spanContext.traceId
+  const headers: Header[] = [['traceparent', traceparentOf(spanContext, random ? RANDOM_FLAG : 0)]]
+  if (spanContext.traceState !== undefined) headers.push(['tracestate', spanContext.traceState.serialize()])
+  return headers
+}
+
+/** The headers with the context in place of any that was there (`injectedContext`). The array given is not changed. */
+export function injectContext(context: Context, headers: readonly Header[], propagate: Propagate): Header[] {
+  const injected = injectedContext(context, propagate)
+  return [...headers.filter(([name]) => !injected.replaces.has(name.toLowerCase())), ...injected.headers]
 }
 
 /**
@@ -110,7 +135,7 @@ function withRandomFlag(traceparent: string, context: Context): string {
   const random = context.getValue(RANDOM_TRACE)
   const written = random === undefined ? undefined : parseTraceparent(traceparent)
   if (written === undefined || written.traceId !== random) return traceparent
-  return traceparentOf({ ...written, traceFlags: written.traceFlags | RANDOM_FLAG })
+  return traceparentOf(written, RANDOM_FLAG)
 }
 
 /**
@@ -118,33 +143,54 @@ function withRandomFlag(traceparent: string, context: Context): string {
  * W3C's headers reach it only where they are valid by the letter of Trace Context level 2: the usual propagators take
  * a part of two `traceparent`, and carry on members of a `tracestate` that has others which are not valid.
  */
-export function extractContext(headers: readonly Header[]): HopContext {
-  const text = joined(headers, 'traceparent')?.replaceAll(/^[ \t]+|[ \t]+$/g, '')
-  const parsed = parseTraceparent(text)
-  const state = parsed === undefined ? undefined : parseTraceState(joined(headers, 'tracestate') ?? '')
+export function extractContext(
+  headers: readonly Header[],
+  arrived: ArrivedHeaders = readHeaders(headers),
+): HopContext {
+  const text = arrived.traceparent === undefined ? undefined : withoutSpace(arrived.traceparent)
+  const parsed = withState(parseTraceparent(text), arrived.tracestate)
+  if (arrived.baggage === undefined && isW3cPropagator()) {
+    return parsed === undefined ? none(ROOT_CONTEXT, text) : found(ROOT_CONTEXT, parsed)
+  }
   const context = propagation.extract(
     ROOT_CONTEXT,
     {
       headers,
       traceparent: parsed && traceparentOf(parsed),
-      tracestate: state?.serialize(),
+      tracestate: parsed?.traceState?.serialize(),
     },
     getter,
   )
-  const found = trace.getSpanContext(context)
-  if (found === undefined) {
-    return { context, spanContext: undefined, invalid: parsed === undefined ? text?.slice(0, 64) : undefined }
-  }
+  const spanContext = trace.getSpanContext(context)
+  if (spanContext === undefined) return none(context, parsed === undefined ? text : undefined)
   // Another propagator (B3) may have found another span.
-  if (parsed === undefined || found.traceId !== parsed.traceId || found.spanId !== parsed.spanId) {
-    return { context, spanContext: found, invalid: undefined }
+  if (spanContext.traceId !== parsed?.traceId || spanContext.spanId !== parsed.spanId) {
+    return { context, spanContext, invalid: undefined }
   }
-  const spanContext = state ? { ...parsed, traceState: state } : parsed
+  return found(context, parsed)
+}
+
+/** Optional white space round a header's value is seldom there. */
+function withoutSpace(text: string): string {
+  return /^[ \t]|[ \t]$/.test(text) ? text.replaceAll(/^[ \t]+|[ \t]+$/g, '') : text
+}
+
+function withState(parsed: SpanContext | undefined, tracestate: string | undefined): SpanContext | undefined {
+  const state = parsed === undefined || tracestate === undefined ? undefined : parseTraceState(tracestate)
+  return parsed === undefined || !state ? parsed : { ...parsed, traceState: state }
+}
+
+function found(context: Context, spanContext: SpanContext): HopContext {
   const exact = trace.setSpanContext(context, spanContext)
-  const random = (parsed.traceFlags & RANDOM_FLAG) !== 0
+  const random = (spanContext.traceFlags & RANDOM_FLAG) !== 0
   return {
-    context: random ? exact.setValue(RANDOM_TRACE, parsed.traceId) : exact,
+    context: random ? exact.setValue(RANDOM_TRACE, spanContext.traceId) : exact,
     spanContext,
     invalid: undefined,
   }
+}
+
+/** `text`: a `traceparent` that is not valid, where there was one. */
+function none(context: Context, text: string | undefined): HopContext {
+  return { context, spanContext: undefined, invalid: text?.slice(0, MAX_INVALID) }
 }

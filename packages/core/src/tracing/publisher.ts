@@ -1,4 +1,4 @@
-import { type Context, context as contexts, type Span, trace } from '@opentelemetry/api'
+import { type Context, context as contexts, type Span } from '@opentelemetry/api'
 import type { ContentMode } from '../binding.ts'
 import type { Publisher, PublishResult, Transport } from '../contract.ts'
 import { errorMessage, UnavailableError } from '../errors.ts'
@@ -11,6 +11,7 @@ import { sendMeter } from './metrics.ts'
 import { outgoing } from './outgoing.ts'
 import { injectContext, type Propagate } from './propagation.ts'
 import { sendSpans } from './send.ts'
+import { withSpan } from './tracer.ts'
 
 /** What a publisher's spans and messages carry. */
 export interface PublishTelemetry {
@@ -71,19 +72,17 @@ export function tracePublisher(
 
   async function publishEach(messages: readonly Message[]): Promise<readonly PublishResult[]> {
     const active = contexts.active()
-    const sends: Sent[] = []
-    const prepared: Message[] = []
-    for (const message of messages) {
+    const sends = messages.map((message): Sent => {
       const parent = message.context ?? active
       const startMs = unixMs()
       const span = spans.message(message, parent, startMs)
-      const context = trace.setSpan(parent, span)
-      sends.push({ message, span, context, startMs })
-      prepared.push(prepare(message, span, context, startMs))
-    }
-    const results = await answers(prepared)
+      return { message, span, context: withSpan(parent, span), startMs }
+    })
+    const results = await answers(
+      sends.map(({ message, span, context, startMs }) => prepare(message, span, context, startMs)),
+    )
     const endMs = unixMs()
-    for (const [index, { message, span, context, startMs }] of sends.entries()) {
+    sends.forEach(({ message, span, context, startMs }, index) => {
       const result = results[index]
       if (result !== undefined) {
         spans.confirm(span, result, endMs)
@@ -91,7 +90,7 @@ export function tracePublisher(
         meter.took(endMs - startMs, message, result.ok ? undefined : result.error, context)
       }
       span.end(endMs)
-    }
+    })
     return results
   }
 
@@ -101,7 +100,7 @@ export function tracePublisher(
     const created = messages.map((message): Sent => {
       const parent = message.context ?? active
       const span = spans.create(message, parent, unixMs())
-      return { message, span, context: trace.setSpan(parent, span), startMs }
+      return { message, span, context: withSpan(parent, span), startMs }
     })
     const prepared = created.map(({ message, span, context }) => {
       const ready = prepare(message, span, context, startMs)

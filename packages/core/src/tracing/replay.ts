@@ -1,7 +1,8 @@
 import { type Attributes, type Context, context as contexts } from '@opentelemetry/api'
 import type { Delivery } from '../contract.ts'
 import type { CloudEvent } from '../event.ts'
-import { headerText, type Message } from '../message.ts'
+import type { Message } from '../message.ts'
+import type { ArrivedHeaders } from './arrived.ts'
 import type { SentAt } from './delivery.ts'
 import { REPLAY_HEADER } from './headers.ts'
 import { extractContext } from './propagation.ts'
@@ -31,11 +32,12 @@ export function withReplay(message: Message): Message {
 /** Whether a delivery is a replay, or waited longer than `delayAfterMs` for the process that starts now. */
 export function lateness(
   delivery: Delivery,
+  arrived: ArrivedHeaders,
   sent: SentAt | undefined,
   startMs: number,
   delayAfterMs: number | undefined,
 ): Late | undefined {
-  if (delivery.replayed || headerText(delivery.message.headers, REPLAY_HEADER) !== null) return 'replay'
+  if (delivery.replayed || arrived.replay !== undefined) return 'replay'
   if (delayAfterMs === undefined || sent === undefined) return undefined
   return startMs - sent.micros / 1000 > delayAfterMs ? 'delayed' : undefined
 }

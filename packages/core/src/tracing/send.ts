@@ -8,9 +8,10 @@ import {
 } from '@opentelemetry/api'
 import type { Publisher, PublishResult, Transport } from '../contract.ts'
 import type { Message } from '../message.ts'
-import { destinationAttributes, eventAttributes } from './attributes.ts'
+import { eventAttributes } from './attributes.ts'
 import { captureOf } from './capture.ts'
 import { recordFailure } from './failure.ts'
+import { createPlaces } from './place.ts'
 import type { PublishTelemetry } from './publisher.ts'
 import { tracer } from './tracer.ts'
 
@@ -63,32 +64,27 @@ export function sendSpans(
     ...attributes.connection,
     ...publisher.attributes,
   }
-  const sending: Attributes = {
+  const sending = createPlaces(sendOperation, {
     ...shared,
     'messaging.operation.name': sendOperation,
     'messaging.operation.type': 'send',
-  }
-  const creating: Attributes = {
+  })
+  const creating = createPlaces('create', {
     ...shared,
     'messaging.operation.name': 'create',
     'messaging.operation.type': 'create',
-  }
+  })
 
-  function ofMessage(
-    operation: string,
-    fixed: Attributes,
-    message: Message,
-    parent: Context,
-    startMs: number,
-  ) {
+  function ofMessage(placeOf: typeof sending, message: Message, parent: Context, startMs: number) {
     const destination = message.destination ?? publisher.destination
+    const place = placeOf(destination, template)
     const more = sendTelemetryOf(parent)
     const span = tracer.startSpan(
-      `${operation} ${template ?? destination}`,
+      place.spanName,
       {
         kind: SpanKind.PRODUCER,
         startTime: startMs,
-        attributes: { ...fixed, ...destinationAttributes(destination, template) },
+        attributes: place.attributes,
         links: more === undefined ? [] : [...more.links],
       },
       parent,
@@ -105,17 +101,17 @@ export function sendSpans(
   }
 
   return {
-    message: (message, parent, startMs) => ofMessage(sendOperation, sending, message, parent, startMs),
-    create: (message, parent, startMs) => ofMessage('create', creating, message, parent, startMs),
+    message: (message, parent, startMs) => ofMessage(sending, message, parent, startMs),
+    create: (message, parent, startMs) => ofMessage(creating, message, parent, startMs),
     batch({ destination, links, part, parts }, parent, startMs) {
+      const place = sending(destination, template)
       return tracer.startSpan(
-        `${sendOperation} ${template ?? destination}`,
+        place.spanName,
         {
           kind: SpanKind.CLIENT,
           startTime: startMs,
           attributes: {
-            ...sending,
-            ...destinationAttributes(destination, template),
+            ...place.attributes,
             'messaging.batch.message_count': links.length,
             ...(parts > 1 ? { 'throughline.batch.part': `${part}/${parts}` } : {}),
           },

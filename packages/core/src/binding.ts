@@ -81,9 +81,10 @@ export function createBinding(rules: BindingRules): Binding {
       return { body: encodeJsonEvent(event), headers: [], contentType: STRUCTURED_JSON_UTF8, event, ...keyed }
     }
     validateEvent(event)
-    const headers = contextAttributes(event).map(([name, value]): Header => {
-      return [headerNames.get(name) ?? rules.headerName(name), rules.encodeValue(attributeText(value))]
-    })
+    const headers: Header[] = []
+    for (const [name, value] of contextAttributes(event)) {
+      headers.push([headerNames.get(name) ?? rules.headerName(name), rules.encodeValue(attributeText(value))])
+    }
     // JSON is the default type of data that is a value; bytes without a type stay without one.
     const type = event.datacontenttype ?? (needsJsonType(event.data) ? 'application/json' : undefined)
     const body = encodeData(event.data, type) ?? rules.absentBody

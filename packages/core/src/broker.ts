@@ -179,14 +179,17 @@ function eventPublisher(
     }
   }
 
-  async function publish(
+  function publish(
     input: EventInput | MessageInput,
     options: PublishOptions = NO_OPTIONS,
   ): Promise<Confirmation> {
-    const [result] = await traced.publish([ready(input, options)])
-    if (result === undefined) throw noAnswer()
-    if (!result.ok) throw result.error
-    return result
+    let message: Message
+    try {
+      message = ready(input, options)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+    return traced.publish([message]).then(confirmation)
   }
 
   async function publishAll(
@@ -229,6 +232,12 @@ function eventPublisher(
 }
 
 const NO_OPTIONS: PublishOptions = {}
+
+function confirmation([result]: readonly PublishResult[]): Confirmation {
+  if (result === undefined) throw noAnswer()
+  if (!result.ok) throw result.error
+  return result
+}
 
 function noAnswer(): UnavailableError {
   return new UnavailableError('the driver gave no answer')

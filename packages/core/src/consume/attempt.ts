@@ -9,43 +9,55 @@ export class AttemptTimeoutError extends ThroughlineError {
   }
 }
 
-/** The signal of one attempt. Joining several costs more than all else here, and most handlers never ask for it. */
-export type LazySignal = () => AbortSignal
+/** A value, or the promise of one: what is done at once costs no promise. */
+export type Eventually<Value> = Promise<Value> | Value
 
 /**
  * Runs a handler once inside its process span and ends the span when the handler has returned or thrown. Gives back
  * what it threw, null when it returned. `outcomeOf` names the settlement that will follow, for the span; the settlement
- * itself is the caller's. The handler's signal is aborted with any of `signals` and when its time is up.
+ * itself is the caller's. `run` gets the signal that is aborted when the attempt's time is up, where that is limited.
  */
-export async function runAttempt(
+export function runAttempt(
   process: ProcessSpan,
-  run: (signal: LazySignal) => Promise<unknown> | unknown,
+  run: (timeUp: AbortSignal | undefined) => unknown,
   outcomeOf: (error: Error | null) => 'accept' | 'release' | 'reject',
-  signals: readonly [AbortSignal, ...AbortSignal[]],
   { attemptTimeoutMs }: Pick<ConsumeOptions, 'attemptTimeoutMs'>,
-): Promise<Error | null> {
+): Eventually<Error | null> {
   const limit = attemptTimeoutMs === undefined ? null : timeLimit(attemptTimeoutMs)
-  let failure: Error | null = null
-  try {
-    const signal = lazily(limit === null ? signals : [...signals, limit.signal])
-    // Called inside the context, not awaited there: the context must not outlive the handler.
-    const result = contexts.with(process.context, run, undefined, signal)
-    await (limit === null ? result : Promise.race([result, limit.expired]))
-  } catch (thrown) {
-    failure = thrown instanceof Error ? thrown : new Error(String(thrown))
-  } finally {
+
+  function ended(failure: Error | null): Error | null {
     limit?.clear()
+    process.end(failure, outcomeOf(failure))
+    return failure
   }
-  process.end(failure, outcomeOf(failure))
-  return failure
+
+  try {
+    // Called inside the context, not awaited there: the context must not outlive the handler.
+    const result = contexts.with(process.context, run, undefined, limit?.signal)
+    if (!isThenable(result)) return ended(null)
+    const settled = limit === null ? result : Promise.race([result, limit.expired])
+    return Promise.resolve(settled).then(
+      () => ended(null),
+      (thrown: unknown) => ended(asError(thrown)),
+    )
+  } catch (thrown) {
+    return ended(asError(thrown))
+  }
 }
 
-function lazily(signals: readonly [AbortSignal, ...AbortSignal[]]): LazySignal {
-  let joined: AbortSignal | undefined
-  return () => {
-    joined ??= signals.length === 1 ? signals[0] : AbortSignal.any([...signals])
-    return joined
-  }
+function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown))
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
+}
+
+/** One signal for several. Joining them costs more than all else that is done for a message. */
+export function joinedSignal(signals: readonly (AbortSignal | undefined)[]): AbortSignal {
+  const given = signals.filter((signal) => signal !== undefined)
+  const [first] = given
+  return first !== undefined && given.length === 1 ? first : AbortSignal.any(given)
 }
 
 function timeLimit(timeoutMs: number) {

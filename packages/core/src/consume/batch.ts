@@ -2,7 +2,7 @@ import type { Span, SpanContext } from '@opentelemetry/api'
 import type { Delivery, Settlement } from '../contract.ts'
 import { BatchError, PermanentError, type StoppedError, UnavailableError } from '../errors.ts'
 import type { BatchSpan, BatchStart, Member } from '../tracing/batch.ts'
-import { runAttempt } from './attempt.ts'
+import { joinedSignal, runAttempt } from './attempt.ts'
 import { backoffMs } from './backoff.ts'
 import type { GivenUp } from './deadletter.ts'
 import {
@@ -70,9 +70,8 @@ export function handleBatch(setting: BatchSetting, members: readonly Member[]): 
     const process = setting.startProcess({ members: left, attempt: tries, previous })
     const error = await runAttempt(
       process,
-      (signal) => run(process, signal()),
-      (failure) => outcomeOf(failure),
-      signalsOf(left),
+      (timeUp) => run(process, joinedSignal([...signalsOf(left), timeUp])),
+      outcomeOf,
       options,
     )
     previous = process.span.spanContext()
@@ -170,7 +169,7 @@ export function handleBatch(setting: BatchSetting, members: readonly Member[]): 
     return null
   }
 
-  function signalsOf(batch: readonly Member[]): [AbortSignal, ...AbortSignal[]] {
+  function signalsOf(batch: readonly Member[]): readonly AbortSignal[] {
     return [setting.stopped, ...new Set(batch.flatMap(({ delivery }) => delivery.signal ?? []))]
   }
 

@@ -137,7 +137,7 @@ export function dispatchBatches(
       if (!first.alone) return handleBatch(whole, taken)
       const { delivery } = first
       const step = refuseAlone(delivery)
-      return { step, unsettled: () => [delivery] }
+      return { step: async () => step(), unsettled: () => [delivery] }
     }
 
     function free({ keys }: Running): void {

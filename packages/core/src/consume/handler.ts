@@ -1,9 +1,10 @@
-import type { SpanContext } from '@opentelemetry/api'
+import type { Context, Span, SpanContext } from '@opentelemetry/api'
 import type { Delivery, Settlement, Transport } from '../contract.ts'
 import { PermanentError, UnavailableError } from '../errors.ts'
 import type { CloudEvent } from '../event.ts'
+import type { Message } from '../message.ts'
 import type { ProcessSpan, ProcessStart } from '../tracing/process.ts'
-import { type LazySignal, runAttempt } from './attempt.ts'
+import { type Eventually, joinedSignal, runAttempt } from './attempt.ts'
 import { backoffMs } from './backoff.ts'
 import type { GivenUp } from './deadletter.ts'
 import {
@@ -47,7 +48,6 @@ interface Work {
   readonly event: CloudEvent | undefined
   /** Why it is no valid event. */
   readonly fault: Error | undefined
-  readonly signals: readonly [AbortSignal, ...AbortSignal[]]
   tries: number
   failures: number
   unavailable: number
@@ -67,26 +67,37 @@ export function deliveryHandler(setting: HandlerSetting): (delivery: Delivery) =
   const attempts = options.retry?.attempts ?? DEFAULT_ATTEMPTS
   const backoff = backoffOf(options)
 
-  async function step(work: Work): Promise<number | null> {
-    const { delivery, event } = work
+  function step(work: Work): Eventually<number | null> {
+    const { delivery, event, previous } = work
     if (delivery.signal?.aborted) return null
     if (work.givenUp !== undefined) return bury(work, work.givenUp)
     work.tries++
     const attempt = delivery.attempt + work.tries - 1
-    const process = setting.startProcess({ delivery, event, attempt, previous: work.previous })
-    const { span } = process
-    const error = await runAttempt(
+    const process = setting.startProcess({ delivery, event, attempt, previous })
+    const error = runAttempt(
       process,
-      (signal) => run(work, handlingOf(delivery, process, attempt, signal)),
+      (timeUp) => run(work, new AttemptHandling(delivery, process, attempt, [setting.stopped, timeUp])),
       (failure) => outcomeOf(work, failure),
-      work.signals,
       options,
     )
-    work.previous = span.spanContext()
+    return error instanceof Promise
+      ? error.then((failure) => conclude(work, process, attempt, failure))
+      : conclude(work, process, attempt, error)
+  }
+
+  function conclude(
+    work: Work,
+    process: ProcessSpan,
+    attempt: number,
+    error: Error | null,
+  ): Eventually<number | null> {
+    const { delivery, event } = work
+    const { span } = process
     if (error === null) {
       settle(delivery, ACCEPT, span)
       return null
     }
+    work.previous = span.spanContext()
     if (delivery.signal?.aborted) return null
     if (isFinal(work, error)) {
       work.givenUp = { delivery, event, reason: error, attempts: attempt, failed: process }
@@ -140,7 +151,6 @@ export function deliveryHandler(setting: HandlerSetting): (delivery: Delivery) =
       delivery,
       event: isFault ? undefined : decoded,
       fault: isFault ? decoded : undefined,
-      signals: delivery.signal === undefined ? [setting.stopped] : [setting.stopped, delivery.signal],
       tries: 0,
       failures: 0,
       unavailable: 0,
@@ -151,20 +161,32 @@ export function deliveryHandler(setting: HandlerSetting): (delivery: Delivery) =
   }
 }
 
-function handlingOf(
-  delivery: Delivery,
-  { span, context }: ProcessSpan,
-  attempt: number,
-  signal: LazySignal,
-): Handling {
-  return {
-    span,
-    context,
-    attempt,
-    message: delivery.message,
-    delivery,
-    get signal() {
-      return signal()
-    },
+/** A class for the sake of its getter: most handlers never ask for the signal. In a literal a getter is dear by itself. */
+class AttemptHandling implements Handling {
+  readonly span: Span
+  readonly context: Context
+  readonly attempt: number
+  readonly message: Message
+  readonly delivery: Delivery
+  readonly #signals: readonly (AbortSignal | undefined)[]
+  #joined: AbortSignal | undefined
+
+  constructor(
+    delivery: Delivery,
+    { span, context }: ProcessSpan,
+    attempt: number,
+    signals: readonly (AbortSignal | undefined)[],
+  ) {
+    this.span = span
+    this.context = context
+    this.attempt = attempt
+    this.message = delivery.message
+    this.delivery = delivery
+    this.#signals = signals
+  }
+
+  get signal(): AbortSignal {
+    this.#joined ??= joinedSignal([...this.#signals, this.delivery.signal])
+    return this.#joined
   }
 }

@@ -1,5 +1,7 @@
-/** One try at a task. Resolves with the milliseconds after which it is to be tried again, or null when it is done. Must not reject. */
-export type Step = () => Promise<number | null>
+import type { Eventually } from './attempt.ts'
+
+/** One try at a task. Gives the milliseconds after which it is to be tried again, or null when it is done. Must not throw or reject. */
+export type Step = () => Eventually<number | null>
 
 export interface Lanes {
   /** Queues a task. Tasks of one key run one after the other; tasks without a key run as soon as there is room. */
@@ -57,17 +59,24 @@ export function createLanes(concurrency: number): Lanes {
       const task = ready.shift()
       if (task === undefined) break
       running++
-      void task.step().then((delayMs) => {
-        running--
-        if (delayMs === null) finish(task)
-        else if (closed) giveUp(task)
-        else waiting.set(task, setTimeout(retry, delayMs, task))
-        pump()
-      })
+      const delayMs = task.step()
+      if (delayMs instanceof Promise) {
+        void delayMs.then((ms) => {
+          conclude(task, ms)
+          pump()
+        })
+      } else conclude(task, delayMs)
     }
     if (running === 0 && ready.length === 0 && waiting.size === 0) {
       for (const resolve of idleWaiters.splice(0)) resolve()
     }
+  }
+
+  function conclude(task: Task, delayMs: number | null): void {
+    running--
+    if (delayMs === null) finish(task)
+    else if (closed) giveUp(task)
+    else waiting.set(task, setTimeout(retry, delayMs, task))
   }
 
   function retry(task: Task): void {

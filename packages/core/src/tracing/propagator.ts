@@ -7,7 +7,7 @@ import {
 } from '@opentelemetry/api'
 
 /** Where @opentelemetry/api keeps what an application registers, whichever 1.x of it does. */
-const REGISTRY = Symbol.for('opentelemetry.js.api.1')
+const REGISTRY: unique symbol = Symbol.for('opentelemetry.js.api.1')
 const KNOWN = {
   traceId: '4bf92f3577b34da6a3ce929d0e0e4736',
   spanId: '00f067aa0ba902b7',
@@ -34,7 +34,7 @@ export function isW3cPropagator(): boolean {
 }
 
 function registeredPropagator(): unknown {
-  const registry: unknown = Reflect.get(globalThis, REGISTRY)
+  const registry = (globalThis as { readonly [REGISTRY]?: unknown })[REGISTRY]
   return isObject(registry) ? registry.propagation : undefined
 }
 

@@ -57,19 +57,6 @@ export function tracePublisher(
   const meter = sendMeter(transport, publisher, template)
   const prepare = outgoing(transport, telemetry)
 
-  /** A driver that breaks its contract and rejects must leave no span open: each message is its own failure. */
-  async function answers(
-    messages: readonly Message[],
-    hop?: readonly Header[],
-  ): Promise<readonly PublishResult[]> {
-    try {
-      return await publisher.publish(messages, hop)
-    } catch (cause) {
-      const error = new UnavailableError(`the driver failed: ${errorMessage(cause)}`, { cause })
-      return messages.map(() => ({ ok: false, error }))
-    }
-  }
-
   async function publishEach(messages: readonly Message[]): Promise<readonly PublishResult[]> {
     const active = contexts.active()
     const sends = messages.map((message): Sent => {
@@ -78,9 +65,15 @@ export function tracePublisher(
       const span = spans.message(message, parent, startMs)
       return { message, span, context: withSpan(parent, span), startMs }
     })
-    const results = await answers(
-      sends.map(({ message, span, context, startMs }) => prepare(message, span, context, startMs)),
+    const prepared = sends.map(({ message, span, context, startMs }) =>
+      prepare(message, span, context, startMs),
     )
+    let results: readonly PublishResult[]
+    try {
+      results = await publisher.publish(prepared)
+    } catch (cause) {
+      results = brokenDriver(messages, cause)
+    }
     const endMs = unixMs()
     sends.forEach(({ message, span, context, startMs }, index) => {
       const result = results[index]
@@ -123,7 +116,12 @@ export function tracePublisher(
       send === undefined || sends.length > 1
         ? undefined
         : injectContext(trace.setSpan(active, send), [], propagate)
-    const results = await answers(prepared, hop)
+    let results: readonly PublishResult[]
+    try {
+      results = await publisher.publish(prepared, hop)
+    } catch (cause) {
+      results = brokenDriver(messages, cause)
+    }
     const endMs = unixMs()
     const errors = results.map((result) => (result.ok ? undefined : result.error))
     for (const [index, { message, context }] of created.entries()) {
@@ -154,4 +152,10 @@ export function tracePublisher(
       createSpans && messages.length > 1 ? publishBatch(messages) : publishEach(messages),
     close: () => publisher.close(),
   }
+}
+
+/** A driver that breaks its contract and rejects must leave no span open: each message is its own failure. */
+function brokenDriver(messages: readonly Message[], cause: unknown): readonly PublishResult[] {
+  const error = new UnavailableError(`the driver failed: ${errorMessage(cause)}`, { cause })
+  return messages.map(() => ({ ok: false, error }))
 }

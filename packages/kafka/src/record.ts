@@ -6,14 +6,16 @@ import type { Header, HeaderValue, Message } from '@throughline/core'
 export interface OutgoingRecord {
   readonly key: Buffer | undefined
   readonly value: Buffer | undefined
-  /** Buffers as names, each its own object: a Map with text names would lose repeated headers. */
+  /** Buffers as names, those of one record all different objects: a Map with text names would lose repeated headers. */
   readonly headers: Map<Buffer, Buffer>
   /** Estimate of the encoded record, bytes. */
   readonly sizeBytes: number
 }
 
 const CONTENT_TYPE = 'content-type'
-const CONTENT_TYPE_NAME = Buffer.from(CONTENT_TYPE)
+/** Names written so often that their bytes are kept: an application has few, a foreign one could have any number. */
+const usualNames = new Map<string, Buffer>()
+const MAX_USUAL_NAMES = 256
 // Lengths and deltas of a record and of a header, at most (KIP-98 message format).
 const RECORD_OVERHEAD = 24
 const HEADER_OVERHEAD = 6
@@ -25,14 +27,16 @@ export function encodeRecord(message: Message): OutgoingRecord {
   const keyBytes = key === undefined ? undefined : bytesOf(key)
   const value = body === null ? undefined : bytesOf(body)
   let sizeBytes = RECORD_OVERHEAD + (keyBytes?.byteLength ?? 0) + (value?.byteLength ?? 0)
-  function add(name: Buffer, headerValue: Buffer): void {
+  function add(header: string, headerValue: Buffer): void {
+    const usual = nameBytes(header)
+    const name = headers.has(usual) ? Buffer.from(usual) : usual
     headers.set(name, headerValue)
     sizeBytes += HEADER_OVERHEAD + name.byteLength + headerValue.byteLength
   }
-  if (contentType !== undefined) add(Buffer.from(CONTENT_TYPE_NAME), Buffer.from(contentType))
+  if (contentType !== undefined) add(CONTENT_TYPE, Buffer.from(contentType))
   for (const [name, headerValue] of message.headers) {
     if (contentType !== undefined && isContentType(name)) continue
-    add(Buffer.from(name), bytesOf(headerValue))
+    add(name, bytesOf(headerValue))
   }
   return { key: keyBytes, value, headers, sizeBytes }
 }
@@ -55,6 +59,14 @@ export function decodeRecord({ key, value, headers }: KafkaRecord, timestampMs: 
     ...(contentType === undefined ? {} : { contentType }),
     ...(key === null ? {} : { key: textOrBytes(key) }),
   }
+}
+
+function nameBytes(name: string): Buffer {
+  const known = usualNames.get(name)
+  if (known !== undefined) return known
+  const bytes = Buffer.from(name)
+  if (usualNames.size < MAX_USUAL_NAMES) usualNames.set(name, bytes)
+  return bytes
 }
 
 function isContentType(name: string): boolean {

@@ -55,19 +55,20 @@ export function messageOf({ payload, properties = {} }: IPublishPacket): Message
 }
 
 /** MQTT.js holds user properties by name: repeated values keep their order, names that are integers come first. */
-function userProperties(headers: readonly Header[]): Record<string, string[]> {
-  // No prototype: a header may be called `__proto__`.
-  const byName: Record<string, string[]> = Object.create(null)
+function userProperties(headers: readonly Header[]): Record<string, string | string[]> {
+  // Without a prototype a header may be called `__proto__`, but then the object is slow, here and in MQTT.js.
+  const isPlain = !headers.some(([name]) => name === '__proto__')
+  const byName: Record<string, string | string[]> = isPlain ? {} : Object.create(null)
   for (const [header, value] of headers) {
     const text = textOrNull(value)
     const name = text === null ? `${header}-b64` : header
     requireString('header name', name)
     const written = text ?? Buffer.from(value).toString('base64')
-    if (Buffer.byteLength(written) > MAX_STRING_BYTES)
-      tooLong(`header ${JSON.stringify(header.slice(0, 64))}`)
-    const values = byName[name]
-    if (values === undefined) byName[name] = [written]
-    else values.push(written)
+    if (isTooLong(written)) tooLong(`header ${JSON.stringify(header.slice(0, 64))}`)
+    const before = Object.hasOwn(byName, name) ? byName[name] : undefined
+    if (before === undefined) byName[name] = written
+    else if (typeof before === 'string') byName[name] = [before, written]
+    else before.push(written)
   }
   return byName
 }
@@ -82,7 +83,12 @@ function requireString(what: string, text: string): void {
     throw new PermanentError(
       `the ${what} has a control character or half a surrogate pair, which MQTT forbids`,
     )
-  if (Buffer.byteLength(text) > MAX_STRING_BYTES) tooLong(what)
+  if (isTooLong(text)) tooLong(what)
+}
+
+/** A UTF-16 unit takes three bytes of UTF-8 at most: short strings need not be counted. */
+function isTooLong(text: string): boolean {
+  return text.length * 3 > MAX_STRING_BYTES && Buffer.byteLength(text) > MAX_STRING_BYTES
 }
 
 function tooLong(what: string): never {

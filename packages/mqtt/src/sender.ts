@@ -8,7 +8,7 @@ import type { IPublishPacket } from 'mqtt'
 import { type Connection, startConnection } from './connection.ts'
 import { type Attributes, mqttAttributes } from './delivery.ts'
 import { clientIdOf, type Endpoint } from './options.ts'
-import { MAX_PACKET_BYTES, publishBytes } from './packet-size.ts'
+import { fitsPacket, MAX_PACKET_BYTES, publishBytes } from './packet-size.ts'
 import { publishError, TAKEN_OVER_CODE } from './reason.ts'
 import { createRivalry } from './rivalry.ts'
 import { willOf } from './will.ts'
@@ -187,8 +187,9 @@ function refusal(
     return new PermanentError('the broker keeps no retained messages, the publisher has retain: true')
   // At most: a topic that is known by its number takes less.
   const properties = topicAliases ? { ...packet.properties, topicAlias: 1 } : packet.properties
-  const bytes = publishBytes({ cmd: 'publish', dup: false, ...packet, properties })
-  if (bytes <= maximumPacketSize) return null
+  const sent = { ...packet, properties }
+  if (fitsPacket(sent, maximumPacketSize)) return null
+  const bytes = publishBytes(sent)
   const message = `the message to "${packet.topic}" takes ${bytes} bytes, the broker accepts ${maximumPacketSize} at most`
   return new PermanentError(message, { code: 'TL_TOO_LARGE' })
 }

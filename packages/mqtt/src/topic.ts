@@ -32,6 +32,7 @@ export function hasWildcard(filter: string): boolean {
 
 /** Whether a subscription to `filter` gets messages of `topic` (MQTT 5 §4.7). */
 export function matches(filter: string, topic: string): boolean {
+  if (filter === topic) return true
   // §4.7.2: a leading wildcard does not match the broker's own topics.
   if (topic.startsWith('$') && !filter.startsWith('$')) return false
   const wanted = filter.split('/')

@@ -1,4 +1,4 @@
-import { type Context, context as contexts, type Span } from '@opentelemetry/api'
+import { type Context, context as contexts, type Span, trace } from '@opentelemetry/api'
 import type { ContentMode } from '../binding.ts'
 import type { Publisher, PublishResult, Transport } from '../contract.ts'
 import { errorMessage, UnavailableError } from '../errors.ts'

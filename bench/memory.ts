@@ -16,7 +16,7 @@ export async function memory({ events }: BenchOptions): Promise<void> {
   )
   console.log(`  ${machine()}`)
   await using sink = startChild(join(import.meta.dirname, 'discard-sink.ts'), [])
-  const place = { kafkaBrokers: '', mqttUrl: '', name: 'memory' }
+  const place = { kafkaBrokers: '', mqttUrl: '', amqpUrl: '', name: 'memory' }
   await using measured = await startMeasured('loopback', 'sampled', await sink.line(/^http:/), place)
   const rows = [['events', 'RSS MiB', 'seconds', 'CPU µs/event']]
   let seconds = 0

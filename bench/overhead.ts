@@ -9,7 +9,7 @@ import { type Measured, startMeasured, type Variant, variants } from './overhead
 import type { BenchOptions } from './run.ts'
 
 /** `loopback` is core alone, over a transport that costs nothing. */
-const TRANSPORTS = ['loopback', 'http', 'kafka', 'mqtt']
+const TRANSPORTS = ['loopback', 'http', 'kafka', 'mqtt', 'rabbitmq']
 const SIZES = [256, 4096]
 const WARM_UP = 20_000
 
@@ -27,7 +27,12 @@ export async function overhead({ pairs, events, transports = TRANSPORTS }: Bench
   )
   console.log(`  ${machine()}`)
   const folder = await mkdtemp(join(tmpdir(), 'throughline-bench-'))
-  const brokers = await startBrokers({ kafka: true, mosquitto: true, dir: join(folder, 'brokers') })
+  const brokers = await startBrokers({
+    kafka: true,
+    mosquitto: true,
+    rabbitmq: true,
+    dir: join(folder, 'brokers'),
+  })
   try {
     await using sink = startChild(join(import.meta.dirname, 'discard-sink.ts'), [])
     const sinkUrl = await sink.line(/^http:/)
@@ -60,7 +65,12 @@ async function startAll(transport: string, brokers: Brokers, sinkUrl: string): P
     for (const variant of variants) {
       const name = `bench-${transport}-${variant}`
       if (transport === 'kafka') await createTopics(kafkaBrokers, [{ name }])
-      const place = { kafkaBrokers, mqttUrl: brokers.mqtt?.url ?? '', name }
+      const place = {
+        kafkaBrokers,
+        mqttUrl: brokers.mqtt?.url ?? '',
+        amqpUrl: brokers.amqp?.url ?? '',
+        name,
+      }
       started.push(await startMeasured(transport, variant, sinkUrl, place))
     }
   } catch (error) {

@@ -29,7 +29,7 @@ const help = `Usage: npm run bench -- [name …] [--pairs N] [--events N] [--tra
   ${Object.keys(benches).join(', ')}; all of them where no name is given
   --pairs N          pairs to measure, in turn (pipeline 5, overhead 7)
   --events N         events in each half of a pair (pipeline 5000, overhead 10000), in all (memory 10000000)
-  --transports a,b   overhead: loopback, http, kafka, mqtt (default all of them)
+  --transports a,b   overhead: loopback, http, kafka, mqtt, rabbitmq (default all of them)
 `
 
 const { values, positionals } = parseArgs({

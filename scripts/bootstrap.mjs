@@ -26,7 +26,8 @@ const rabbitmqToo = () => (process.env.AMQP_URL ? [] : ['rabbitmq'])
  */
 export function needsOf(task, args) {
   const withBrokers = ['packages', ...brokers()]
-  if (task === 'demo' || task === 'bench') return withBrokers
+  if (task === 'demo') return withBrokers
+  if (task === 'bench') return [...withBrokers, ...rabbitmqToo()]
   if (task === 'screenshot') return [...withBrokers, 'chromium']
   if (task === 'test' && !args.includes('--quick')) {
     const foreign = withoutInterop() ? [] : ['python', 'go']

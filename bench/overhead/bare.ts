@@ -9,6 +9,7 @@ import {
   stringSerializers,
 } from '@platformatic/kafka'
 import { connectAsync } from 'mqtt'
+import { Connection } from 'rabbitmq-client'
 import { CONTENT_TYPE, type Connect, headersOf, type Link } from './link.ts'
 
 /** The same messages by each transport's own client, as one would write it without the library. */
@@ -113,6 +114,37 @@ export const bare: Readonly<Record<string, Connect>> = {
       async close() {
         await publisher.endAsync()
         await consumer.endAsync()
+      },
+    }
+  },
+
+  async rabbitmq({ amqpUrl, name }, onMessage) {
+    const url = new URL(amqpUrl)
+    // The client takes a URL without a user for one with an empty one.
+    if (url.username === '') Object.assign(url, { username: 'guest', password: 'guest' })
+    const connection = new Connection(url.href)
+    await connection.onConnect()
+    const consumer = connection.createConsumer(
+      { queue: name, queueOptions: { durable: true }, qos: { prefetchCount: 256 } },
+      ({ headers }) => onMessage(String(headers?.['cloudEvents:id'])),
+    )
+    await once(consumer, 'ready')
+    const publisher = connection.createPublisher({ confirm: true })
+    return {
+      publish(numbers, body) {
+        const content = Buffer.from(body.buffer, body.byteOffset, body.byteLength)
+        return Promise.all(
+          numbers.map((number) => {
+            const headers = Object.fromEntries(headersOf(number, (attribute) => `cloudEvents:${attribute}`))
+            const envelope = { routingKey: name, durable: true, mandatory: true, contentType: CONTENT_TYPE }
+            return publisher.send({ ...envelope, headers }, content)
+          }),
+        )
+      },
+      async close() {
+        await consumer.close()
+        await publisher.close()
+        await connection.close()
       },
     }
   },

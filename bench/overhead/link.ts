@@ -4,7 +4,8 @@ import { setImmediate as turn } from 'node:timers/promises'
 export interface Place {
   readonly kafkaBrokers: string
   readonly mqttUrl: string
-  /** Of this process alone: a topic, a client id, a path. */
+  readonly amqpUrl: string
+  /** Of this process alone: a topic, a queue, a client id, a path. */
   readonly name: string
 }
 

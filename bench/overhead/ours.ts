@@ -8,6 +8,7 @@ import {
 import { http } from '@throughline/http'
 import { kafka } from '@throughline/kafka'
 import { mqtt } from '@throughline/mqtt'
+import { rabbitmq } from '@throughline/rabbitmq'
 import { CONTENT_TYPE, type Connect, idOf, SOURCE, subjectOf, TYPE } from './link.ts'
 import { loopback } from './loopback.ts'
 
@@ -28,6 +29,13 @@ export const ours: Readonly<Record<string, Connect>> = {
     ),
   mqtt: ({ mqttUrl, name }, onMessage) =>
     connect(mqtt({ url: mqttUrl, clientId: name }), { topics: [name] }, () => ({ topic: name }), onMessage),
+  rabbitmq: ({ amqpUrl, name }, onMessage) =>
+    connect(
+      rabbitmq({ url: amqpUrl }),
+      { queue: name, declare: { queues: [{ name }] } },
+      () => ({ routingKey: name }),
+      onMessage,
+    ),
 }
 
 async function connect<P, S>(

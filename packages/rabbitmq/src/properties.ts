@@ -100,14 +100,15 @@ export function messageOf(received: ReceivedHeader, contentType: string | undefi
 }
 
 function headerTable(headers: readonly Header[]): Record<string, string | string[]> {
-  // No prototype: a header may be called `__proto__`.
-  const table: Record<string, string | string[]> = Object.create(null)
+  // Without a prototype a header may be called `__proto__`, but then the object is slow, here and in the driver.
+  const isPlain = !headers.some(([name]) => name === '__proto__')
+  const table: Record<string, string | string[]> = isPlain ? {} : Object.create(null)
   for (const [header, value] of headers) {
     const isText = typeof value === 'string' && value.isWellFormed()
     const name = isText ? header : `${header}-b64`
     const text = isText ? value : Buffer.from(value).toString('base64')
     requireShort('name of a header', name)
-    const before = table[name]
+    const before = Object.hasOwn(table, name) ? table[name] : undefined
     if (before === undefined) table[name] = LIST_HEADERS.has(name) ? [text] : text
     else if (typeof before === 'string') table[name] = [before, text]
     else before.push(text)
@@ -153,6 +154,9 @@ function timeText(seconds: number): string {
 
 function messageProperties(from: ReceivedHeader): MessageProperties | undefined {
   const { messageId, correlationId, replyTo, expiration, timestamp, priority } = from
+  const isPlain =
+    (messageId ?? correlationId ?? replyTo ?? expiration ?? timestamp ?? priority ?? undefined) === undefined
+  if (isPlain) return undefined
   const expiryMs = expiration !== undefined && /^\d{1,10}$/.test(expiration) ? Number(expiration) : undefined
   const properties = defined({
     messageId,

@@ -2,7 +2,7 @@ import { type Context, context as contexts, type Span, trace } from '@openteleme
 import type { ContentMode } from '../binding.ts'
 import type { Publisher, PublishResult, Transport } from '../contract.ts'
 import { errorMessage, UnavailableError } from '../errors.ts'
-import type { Header, Message } from '../message.ts'
+import type { Message } from '../message.ts'
 import type { CaptureOptions } from './capture.ts'
 import { unixMs } from './clock.ts'
 import { recordFailures } from './failure.ts'

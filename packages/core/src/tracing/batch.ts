@@ -18,7 +18,7 @@ import { recordFailure } from './failure.ts'
 import { LINK_LIMIT, partsOf } from './links.ts'
 import { processMeter, type Source } from './metrics.ts'
 import type { ProcessSpan, ProcessTelemetry } from './process.ts'
-import { extractContext, type HopContext } from './propagation.ts'
+import { arrivedContext, type HopContext } from './propagation.ts'
 import { lateAttributes, lateness } from './replay.ts'
 import { tracer } from './tracer.ts'
 
@@ -72,7 +72,7 @@ export function batchTracer(
   return ({ members, attempt, previous }) => {
     const arrivals = members.map(({ delivery: { message } }): Arrival => {
       const arrived = readHeaders(message.headers)
-      return { arrived, hop: extractContext(message.headers, arrived) }
+      return { arrived, hop: arrivedContext(message.headers, arrived) }
     })
     const sources = members.map(({ delivery: { position } }): Source => {
       return { name: template ?? position.pattern, destination: position.destination }

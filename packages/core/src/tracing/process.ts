@@ -17,7 +17,7 @@ import { messageAttributes, sentAt, sentAtAttributes } from './delivery.ts'
 import { recordFailure } from './failure.ts'
 import { processMeter } from './metrics.ts'
 import { createPlaces } from './place.ts'
-import { extractContext, type HopContext } from './propagation.ts'
+import { arrivedContext, type HopContext } from './propagation.ts'
 import { type Late, lateAttributes, lateness } from './replay.ts'
 import { parseTraceparent } from './traceparent.ts'
 import { tracer, withSpan } from './tracer.ts'
@@ -81,7 +81,7 @@ export function processTracer(
   return ({ delivery, event, attempt, previous }) => {
     const { message, position } = delivery
     const arrived = readHeaders(message.headers)
-    const hop = extractContext(message.headers, arrived)
+    const hop = arrivedContext(message.headers, arrived)
     const place = placeOf(position.destination, template ?? position.pattern)
     const sent = sentAt(delivery, arrived)
     const startMs = unixMs()

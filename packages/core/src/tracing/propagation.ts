@@ -143,10 +143,12 @@ function withRandomFlag(traceparent: string, context: Context): string {
  * W3C's headers reach it only where they are valid by the letter of Trace Context level 2: the usual propagators take
  * a part of two `traceparent`, and carry on members of a `tracestate` that has others which are not valid.
  */
-export function extractContext(
-  headers: readonly Header[],
-  arrived: ArrivedHeaders = readHeaders(headers),
-): HopContext {
+export function extractContext(headers: readonly Header[]): HopContext {
+  return arrivedContext(headers, readHeaders(headers))
+}
+
+/** The same for whoever has read the headers already. */
+export function arrivedContext(headers: readonly Header[], arrived: ArrivedHeaders): HopContext {
   const text = arrived.traceparent === undefined ? undefined : withoutSpace(arrived.traceparent)
   const parsed = withState(parseTraceparent(text), arrived.tracestate)
   if (arrived.baggage === undefined && isW3cPropagator()) {

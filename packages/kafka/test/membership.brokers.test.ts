@@ -177,10 +177,10 @@ for (const { groupProtocol, sessionMs, times } of protocols) {
         await leaves.subscriber.close()
         for (const publisher of all) await publisher.publish([message('meanwhile')])
         await eventually(() => assert.equal(textOfBody(stays.got.at(-1) ?? assert.fail()), 'meanwhile'))
-        const back = subscriberOf(t, { ...options, instanceId: 'leaves' })
-        const [first] = await take(back, 1, (deliveries) => back.settle(deliveries, ACCEPT))
-        assert.equal(first && textOfBody(first), 'meanwhile')
-        assert.equal(first?.position.partition, partition)
+        const back = reader(t, { ...options, instanceId: 'leaves' }, true)
+        // What was read and not yet settled when it left comes again before it.
+        await eventually(() => assert.equal(textOfBody(back.got.at(-1) ?? assert.fail()), 'meanwhile'))
+        assert.ok(back.got.every(({ position }) => position.partition === partition))
       },
     )
     assert.equal(joins, 0)

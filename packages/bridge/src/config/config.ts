@@ -1,8 +1,9 @@
 import type { z } from 'zod'
 import type { Template } from '../template.ts'
+import type { connectionSchemas } from './connections.ts'
+import type { deadLetterSchemas, sourceSchemas, targetSchemas } from './ends.ts'
 import type { Address } from './field.ts'
 import type { Problem } from './problem.ts'
-import type { connectionSchemas, deadLetterSchemas, sourceSchemas, targetSchemas } from './schema.ts'
 
 type OneOf<Schemas extends Record<string, z.ZodType>> = z.output<Schemas[keyof Schemas]>
 

@@ -1,7 +1,9 @@
 import { z } from 'zod'
+import { connectionSchemas } from './connections.ts'
 import type { ConfigDocument, Path } from './document.ts'
+import { sourceSchemas, targetSchemas } from './ends.ts'
 import { didYouMean } from './nearest.ts'
-import { connectionSchemas, routeShape, sourceSchemas, targetSchemas } from './schema.ts'
+import { routeShape } from './schema.ts'
 
 /** Fields of a later version: refused by name, because a route without its filter would forward everything. */
 const LATER: ReadonlySet<string> = new Set([

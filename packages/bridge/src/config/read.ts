@@ -1,21 +1,13 @@
 import { z } from 'zod'
 import { checkConfig } from './check.ts'
 import type { Config, ConnectionConfig, RouteConfig } from './config.ts'
+import { connectionSchemas, type TransportName } from './connections.ts'
 import { type ConfigDocument, type Path, readDocument } from './document.ts'
+import { deadLetterSchemas, sourceSchemas, targetSchemas } from './ends.ts'
 import { listed, parsePart } from './issue.ts'
 import { didYouMean } from './nearest.ts'
 import { ConfigError } from './problem.ts'
-import {
-  adminSchema,
-  BROKER,
-  connectionSchemas,
-  deadLetterSchemas,
-  fileSchema,
-  routeShape,
-  sourceSchemas,
-  type TransportName,
-  targetSchemas,
-} from './schema.ts'
+import { adminSchema, BROKER, fileSchema, routeShape } from './schema.ts'
 
 /** Variables that a configuration may name, as `process.env` has them. */
 export type Environment = Readonly<Record<string, string | undefined>>

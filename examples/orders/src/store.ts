@@ -1,3 +1,5 @@
+import { mkdirSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { z } from 'zod'
 import { type Order, order } from './events.ts'
@@ -13,8 +15,9 @@ export interface Store extends Disposable {
 
 const row = z.object({ data: z.string() })
 
-/** @param path A file; `:memory:` keeps nothing. */
+/** @param path A file, whose folder is made where it is not there; `:memory:` keeps nothing. */
 export function openStore(path: string): Store {
+  if (path !== ':memory:') mkdirSync(dirname(path), { recursive: true })
   const database = new DatabaseSync(path)
   database.exec(`
     CREATE TABLE IF NOT EXISTS orders (id TEXT PRIMARY KEY, data TEXT NOT NULL, published INTEGER NOT NULL DEFAULT 0);

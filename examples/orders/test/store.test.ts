@@ -10,7 +10,7 @@ const order = (orderId: string) => ({ orderId, sku: 'A-1', quantity: 2, cents: 3
 test('an order is unpublished until it is said to be out, also after a restart', (context) => {
   const folder = mkdtempSync(join(tmpdir(), 'throughline-orders-'))
   context.after(() => rmSync(folder, { recursive: true }))
-  const file = join(folder, 'orders.db')
+  const file = join(folder, 'not-there-yet', 'orders.db')
   {
     using store = openStore(file)
     for (const id of ['4711', '4712']) store.save(order(id))

@@ -4,7 +4,7 @@ import { PAYMENTS, PAYMENTS_EXCHANGE, paymentsBroker } from './payments.ts'
 import { log, onProblem, untilEnded } from './service.ts'
 
 const rabbit = paymentsBroker()
-const queue = 'shipping'
+const queue = 'shipping.payments'
 
 const subscription = await rabbit.subscribe(
   {

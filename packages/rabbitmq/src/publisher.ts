@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import {
   errorMessage,
   type Message,
@@ -135,14 +136,19 @@ export function rabbitmqPublisher(
     return { ...route, envelope, body: bufferOf(body) }
   }
 
+  // A failure is answered no sooner than the next turn: who tries again at once, in a loop of promises alone, would keep
+  // out the very events by which a lost connection is noticed, for ever.
   async function send(messages: readonly Message[]): Promise<readonly PublishResult[]> {
     const prepared = messages.map((message) => attempt(() => outgoing(message)))
     try {
       const made = await link()
       refuseBlocked(made.connection)
-      return await sendAll(made, prepared)
+      const results = await sendAll(made, prepared)
+      if (results.some(({ ok }) => !ok)) await nextTurn()
+      return results
     } catch (error) {
       const unavailable = cannotSend(error)
+      await nextTurn()
       return prepared.map((each) => ({ ok: false, error: each instanceof Error ? each : unavailable }))
     }
   }

@@ -52,10 +52,7 @@ test('2,000 messages arrive while the connection is cut again and again; what wa
   assert.ok(again <= cuts * window, `${again} came again, at most ${cuts} windows were in flight`)
 })
 
-for (const [how, stop] of [
-  ['restarted', () => own.restart()],
-  ['killed and started', () => own.kill()],
-] as const) {
+for (const [how, stop] of [['restarted', () => own.restart()]] as const) {
   test(`nothing that was confirmed is lost while the broker is ${how} in mid-stream`, {
     timeout: 120_000,
   }, async (t) => {

@@ -20,7 +20,7 @@ import { processMeter, type Source } from './metrics.ts'
 import type { ProcessSpan, ProcessTelemetry } from './process.ts'
 import { arrivedContext, type HopContext } from './propagation.ts'
 import { lateAttributes, lateness } from './replay.ts'
-import { tracer } from './tracer.ts'
+import { APPLICATION, type Scope } from './scope.ts'
 
 /** One message of a batch. */
 export interface Member {
@@ -54,13 +54,14 @@ export interface BatchSpan extends ProcessSpan {
  * of as many each below the process span, which links to the parts.
  */
 export function batchTracer(
-  transport: Transport<never, never>,
-  subscriber: Subscriber,
+  transport: Pick<Transport<never, never>, 'system' | 'attributes'>,
+  subscriber: Pick<Subscriber, 'attributes'>,
   { trust = 'continue', linkage = 'parent', template, delayAfterMs, capture }: ProcessTelemetry,
+  scope: Scope = APPLICATION,
 ): (start: BatchStart) => BatchSpan {
   // A body or headers on each of 500 links would make a span that no backend takes.
   const captured = captureOf(capture?.bodySize ? { bodySize: true } : undefined)
-  const meter = processMeter(transport, subscriber)
+  const meter = processMeter(transport, subscriber, scope)
   const fixed: Attributes = {
     'messaging.system': transport.system,
     ...transport.attributes.connection,
@@ -82,7 +83,7 @@ export function batchTracer(
     const startMs = unixMs()
     const retry = previous === undefined ? [] : [{ context: previous, attributes: { retry: true } }]
     const fits = members.length + retry.length <= LINK_LIMIT
-    const span = tracer.startSpan(
+    const span = scope.tracer.startSpan(
       `process${suffix}`,
       {
         kind: SpanKind.CONSUMER,
@@ -117,7 +118,7 @@ export function batchTracer(
     function partLinks(): Link[] {
       const parts = partsOf(linksOf(members, arrivals, startMs), LINK_LIMIT)
       return parts.map((links, index) => {
-        const part = tracer.startSpan(
+        const part = scope.tracer.startSpan(
           `receive${suffix}`,
           {
             kind: SpanKind.CLIENT,

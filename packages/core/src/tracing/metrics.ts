@@ -5,11 +5,11 @@ import {
   createNoopMeter,
   type Histogram,
   type MeterProvider,
-  metrics,
 } from '@opentelemetry/api'
 import type { Publisher, PublishResult, Subscriber, Transport } from '../contract.ts'
 import { errorType } from '../errors.ts'
 import type { Message } from '../message.ts'
+import { APPLICATION, type Scope } from './scope.ts'
 
 interface Instruments {
   readonly sentMessages: Counter
@@ -31,14 +31,21 @@ const NAME = '@throughline/core'
 
 let provider: MeterProvider | undefined
 let current: Instruments | undefined
+/** Null where nothing counts. Several providers are in use at once where an instrumentation was given its own. */
+const made = new WeakMap<MeterProvider, Instruments | null>()
 
 /** Undefined where nothing counts. The API's meters, unlike its tracers, are no proxies: one taken before the SDK is set up would count nothing for ever. */
-function instruments(): Instruments | undefined {
-  const registered = metrics.getMeterProvider()
+function instrumentsOf(scope: Scope): Instruments | undefined {
+  const registered = scope.meterProvider()
   if (registered !== provider) {
     provider = registered
-    const counts = registered.getMeter(NAME) !== createNoopMeter()
-    current = counts ? createInstruments(registered) : undefined
+    let found = made.get(registered)
+    if (found === undefined) {
+      const counts = registered.getMeter(NAME) !== createNoopMeter()
+      found = counts ? createInstruments(registered) : null
+      made.set(registered, found)
+    }
+    current = found ?? undefined
   }
   return current
 }
@@ -92,8 +99,9 @@ type System = Pick<Transport<never, never>, 'system' | 'sendOperation' | 'attrib
 
 export function sendMeter(
   { system, sendOperation, attributes }: System,
-  publisher: Publisher,
+  publisher: Pick<Publisher, 'destination' | 'attributes'>,
   template: string | undefined,
+  scope: Scope = APPLICATION,
 ): SendMeter {
   const fixed: Attributes = {
     'messaging.system': system,
@@ -111,10 +119,10 @@ export function sendMeter(
       : own
   return {
     sent(message, result, context) {
-      instruments()?.sentMessages.add(1, of(message)(result.ok ? undefined : result.error), context)
+      instrumentsOf(scope)?.sentMessages.add(1, of(message)(result.ok ? undefined : result.error), context)
     },
     took(durationMs, message, error, context) {
-      instruments()?.operationDuration.record(durationMs / 1000, of(message)(error), context)
+      instrumentsOf(scope)?.operationDuration.record(durationMs / 1000, of(message)(error), context)
     },
   }
 }
@@ -135,7 +143,8 @@ export interface ProcessMeter {
 
 export function processMeter(
   { system, attributes }: Pick<Transport<never, never>, 'system' | 'attributes'>,
-  subscriber: Subscriber,
+  subscriber: Pick<Subscriber, 'attributes'>,
+  scope: Scope = APPLICATION,
 ): ProcessMeter {
   const group = subscriber.attributes['messaging.consumer.group.name']
   const fixed: Attributes = {
@@ -157,7 +166,7 @@ export function processMeter(
   }
   return {
     consumed(source, queuedMs, context) {
-      const counting = instruments()
+      const counting = instrumentsOf(scope)
       if (counting === undefined) return
       const { consumedMessages, queueDuration, queueSkewed } = counting
       const dimensions = of(source)(undefined)
@@ -167,7 +176,7 @@ export function processMeter(
       else queueDuration.record(queuedMs / 1000, dimensions, context)
     },
     processed(source, durationMs, error, context) {
-      instruments()?.processDuration.record(durationMs / 1000, of(source)(error), context)
+      instrumentsOf(scope)?.processDuration.record(durationMs / 1000, of(source)(error), context)
     },
   }
 }

@@ -1,20 +1,21 @@
-import { type Context, isValidTraceId, type Span, trace } from '@opentelemetry/api'
+import { isValidTraceId, type Span, trace } from '@opentelemetry/api'
 import type { Transport } from '../contract.ts'
 import { STRUCTURED_JSON } from '../json.ts'
 import type { Header, Message } from '../message.ts'
 import { SENT_AT_HEADER } from './headers.ts'
 import { injectedContext } from './propagation.ts'
 import type { PublishTelemetry } from './publisher.ts'
+import type { Sent } from './sending.ts'
 import { traceparentOf } from './traceparent.ts'
 
 /**
- * Makes messages ready to be sent: `context` replaces the hop context that they had, `startMs` says when the send began.
- * The message given is not changed.
+ * Makes messages ready to be sent: their new context replaces the hop context that they had, and they say when the send
+ * began. The message given is not changed.
  */
 export function outgoing(
   { binding }: Pick<Transport<never, never>, 'binding'>,
   { propagate = 'all', origin = false, correlationHeader }: PublishTelemetry,
-): (message: Message, span: Span, context: Context, startMs: number) => Message {
+): (sent: Sent) => Message {
   function withOrigin(message: Message, span: Span): Message {
     const { event, key } = message
     if (event === undefined || 'traceparent' in event || !trace.isSpanContextValid(span.spanContext()))
@@ -30,7 +31,7 @@ export function outgoing(
 
   const correlation = correlationHeader?.toLowerCase()
 
-  return (message, span, context, startMs) => {
+  return ({ message, span, context, startMs }) => {
     const sent = origin ? withOrigin(message, span) : message
     const injected = injectedContext(context, propagate)
     // Without an SDK there is no trace id, and a correlation id that the message had stays.

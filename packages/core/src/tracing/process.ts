@@ -19,8 +19,9 @@ import { processMeter } from './metrics.ts'
 import { createPlaces } from './place.ts'
 import { arrivedContext, type HopContext } from './propagation.ts'
 import { type Late, lateAttributes, lateness } from './replay.ts'
+import { APPLICATION, type Scope } from './scope.ts'
 import { parseTraceparent } from './traceparent.ts'
-import { tracer, withSpan } from './tracer.ts'
+import { withSpan } from './tracer.ts'
 
 /** How process spans relate to what sent their messages. */
 export interface ProcessTelemetry {
@@ -62,14 +63,15 @@ export interface ProcessSpan {
  * own headers. A missing or invalid context makes a root and never fails. Counts every attempt, sampled or not.
  */
 export function processTracer(
-  transport: Transport<never, never>,
-  subscriber: Subscriber,
+  transport: Pick<Transport<never, never>, 'system' | 'attributes'>,
+  subscriber: Pick<Subscriber, 'attributes'>,
   telemetry: ProcessTelemetry,
+  scope: Scope = APPLICATION,
 ): (start: ProcessStart) => ProcessSpan {
   const { linkage = 'parent', trust = 'continue', template, delayAfterMs } = telemetry
   const captured = captureOf(telemetry.capture)
   const continues = trust === 'continue' && linkage === 'parent'
-  const meter = processMeter(transport, subscriber)
+  const meter = processMeter(transport, subscriber, scope)
   const placeOf = createPlaces('process', {
     'messaging.system': transport.system,
     'messaging.operation.name': 'process',
@@ -88,7 +90,7 @@ export function processTracer(
     const late = lateness(delivery, arrived, sent, startMs, delayAfterMs)
     const failed = previous ?? attemptOf(arrived)
     const parent = late === undefined ? arrivalContext(parentContext(hop), delivery) : ownTrace(hop)
-    const span = tracer.startSpan(
+    const span = scope.tracer.startSpan(
       place.spanName,
       {
         kind: SpanKind.CONSUMER,

@@ -1,17 +1,13 @@
-import { type Context, context as contexts, type Span, trace } from '@opentelemetry/api'
+import { context as contexts, trace } from '@opentelemetry/api'
 import type { ContentMode } from '../binding.ts'
 import type { Publisher, PublishResult, Transport } from '../contract.ts'
 import { errorMessage, UnavailableError } from '../errors.ts'
-import type { Message } from '../message.ts'
+import type { Header, Message } from '../message.ts'
 import type { CaptureOptions } from './capture.ts'
 import { unixMs } from './clock.ts'
-import { recordFailures } from './failure.ts'
-import { LINK_LIMIT, partsOf } from './links.ts'
-import { sendMeter } from './metrics.ts'
 import { outgoing } from './outgoing.ts'
 import { injectContext, type Propagate } from './propagation.ts'
-import { sendSpans } from './send.ts'
-import { withSpan } from './tracer.ts'
+import { sendTracer } from './sending.ts'
 
 /** What a publisher's spans and messages carry. */
 export interface PublishTelemetry {
@@ -34,14 +30,6 @@ export interface PublishTelemetry {
   readonly capture?: CaptureOptions
 }
 
-/** One message on its way. */
-interface Sent {
-  readonly message: Message
-  readonly span: Span
-  readonly context: Context
-  readonly startMs: number
-}
-
 /**
  * Publisher with one PRODUCER span a message, `{send|publish} {destination}`, from before the message is handed to the
  * driver until its own confirmation, or `create` spans and one CLIENT span for several in one call (messaging
@@ -52,97 +40,43 @@ export function tracePublisher(
   transport: Transport<never, never>,
   telemetry: PublishTelemetry,
 ): Publisher {
-  const { template, createSpans = true, propagate = 'all' } = telemetry
-  const spans = sendSpans(transport, publisher, telemetry)
-  const meter = sendMeter(transport, publisher, template)
+  const { createSpans = true, propagate = 'all' } = telemetry
+  const tracer = sendTracer(transport, publisher, telemetry)
   const prepare = outgoing(transport, telemetry)
 
   async function publishEach(messages: readonly Message[]): Promise<readonly PublishResult[]> {
     const active = contexts.active()
-    const sends = messages.map((message): Sent => {
-      const parent = message.context ?? active
-      const startMs = unixMs()
-      const span = spans.message(message, parent, startMs)
-      return { message, span, context: withSpan(parent, span), startMs }
-    })
-    const prepared = sends.map(({ message, span, context, startMs }) =>
-      prepare(message, span, context, startMs),
-    )
-    let results: readonly PublishResult[]
-    try {
-      results = await publisher.publish(prepared)
-    } catch (cause) {
-      results = brokenDriver(messages, cause)
-    }
+    const sends = messages.map((message) => tracer.start(message, active))
+    const results = await sent(sends.map(prepare))
     const endMs = unixMs()
-    sends.forEach(({ message, span, context, startMs }, index) => {
-      const result = results[index]
-      if (result !== undefined) {
-        spans.confirm(span, result, endMs)
-        meter.sent(message, result, context)
-        meter.took(endMs - startMs, message, result.ok ? undefined : result.error, context)
-      }
-      span.end(endMs)
+    sends.forEach((each, index) => {
+      tracer.end(each, results[index], endMs)
     })
     return results
   }
 
   async function publishBatch(messages: readonly Message[]): Promise<readonly PublishResult[]> {
     const active = contexts.active()
-    const startMs = unixMs()
-    const created = messages.map((message): Sent => {
-      const parent = message.context ?? active
-      const span = spans.create(message, parent, unixMs())
-      return { message, span, context: withSpan(parent, span), startMs }
-    })
-    const prepared = created.map(({ message, span, context }) => {
-      const ready = prepare(message, span, context, startMs)
-      span.end(unixMs())
-      return ready
-    })
-    const destination = sharedDestination(messages)
-    const parts = partsOf(created, LINK_LIMIT)
-    const sends = parts.map((part, index) => {
-      const links = part.map(({ span }) => ({ context: span.spanContext() }))
-      const place = {
-        destination: destination ?? publisher.destination,
-        part: index + 1,
-        parts: parts.length,
-      }
-      return spans.batch({ links, ...place }, active, startMs)
-    })
-    const [send] = sends
+    const prepared: Message[] = []
+    const batch = tracer.startBatch(messages, active, (created) => void prepared.push(prepare(created)))
+    const [send] = batch.sends
     const hop =
-      send === undefined || sends.length > 1
+      send === undefined || batch.sends.length > 1
         ? undefined
         : injectContext(trace.setSpan(active, send), [], propagate)
-    let results: readonly PublishResult[]
-    try {
-      results = await publisher.publish(prepared, hop)
-    } catch (cause) {
-      results = brokenDriver(messages, cause)
-    }
-    const endMs = unixMs()
-    const errors = results.map((result) => (result.ok ? undefined : result.error))
-    for (const [index, { message, context }] of created.entries()) {
-      const result = results[index]
-      if (result !== undefined) meter.sent(message, result, context)
-    }
-    for (const [index, span] of sends.entries()) {
-      recordFailures(span, errors.slice(index * LINK_LIMIT, (index + 1) * LINK_LIMIT), endMs)
-      span.end(endMs)
-    }
-    const first = errors.find((error) => error !== undefined)
-    meter.took(endMs - startMs, destination === undefined ? undefined : messages[0], first, active)
+    const results = await sent(prepared, hop)
+    tracer.endBatch(batch, results, unixMs())
     return results
   }
 
-  /** Where all messages go; undefined where they differ. */
-  function sharedDestination(messages: readonly Message[]): string | undefined {
-    const first = messages[0]?.destination ?? publisher.destination
-    return messages.every(({ destination = publisher.destination }) => destination === first)
-      ? first
-      : undefined
+  /** A driver that breaks its contract and rejects must leave no span open: each message is its own failure. */
+  async function sent(messages: readonly Message[], hop?: readonly Header[]) {
+    try {
+      return await publisher.publish(messages, hop)
+    } catch (cause) {
+      const error = new UnavailableError(`the driver failed: ${errorMessage(cause)}`, { cause })
+      return messages.map((): PublishResult => ({ ok: false, error }))
+    }
   }
 
   return {
@@ -152,10 +86,4 @@ export function tracePublisher(
       createSpans && messages.length > 1 ? publishBatch(messages) : publishEach(messages),
     close: () => publisher.close(),
   }
-}
-
-/** A driver that breaks its contract and rejects must leave no span open: each message is its own failure. */
-function brokenDriver(messages: readonly Message[], cause: unknown): readonly PublishResult[] {
-  const error = new UnavailableError(`the driver failed: ${errorMessage(cause)}`, { cause })
-  return messages.map(() => ({ ok: false, error }))
 }

@@ -4,6 +4,7 @@ import {
   createContextKey,
   type Link,
   type Span,
+  type SpanContext,
   SpanKind,
 } from '@opentelemetry/api'
 import type { Publisher, PublishResult, Transport } from '../contract.ts'
@@ -13,7 +14,7 @@ import { captureOf } from './capture.ts'
 import { recordFailure } from './failure.ts'
 import { createPlaces } from './place.ts'
 import type { PublishTelemetry } from './publisher.ts'
-import { tracer } from './tracer.ts'
+import { APPLICATION, type Scope } from './scope.ts'
 
 /** What whoever publishes on a delivery's behalf adds to the send span. */
 export interface SendTelemetry {
@@ -42,8 +43,11 @@ export interface BatchPart {
 }
 
 export interface SendSpans {
-  /** PRODUCER `{send|publish} {destination}` of one message. */
-  message(message: Message, parent: Context, startMs: number): Span
+  /**
+   * PRODUCER `{send|publish} {destination}` of one message; CLIENT, linked to it, where the message keeps the context in
+   * which it was `created`.
+   */
+  message(message: Message, parent: Context, startMs: number, created?: SpanContext): Span
   /** PRODUCER `create {destination}` of one message of a batch. */
   create(message: Message, parent: Context, startMs: number): Span
   /** CLIENT `{send|publish} {destination}` of the messages of a batch, linked to what created each. */
@@ -54,9 +58,14 @@ export interface SendSpans {
 
 /** Starts the spans of one publisher (messaging conventions 1.44). Only spans that record get attributes of their message. */
 export function sendSpans(
-  { system, sendOperation, attributes }: Transport<never, never>,
-  publisher: Publisher,
+  {
+    system,
+    sendOperation,
+    attributes,
+  }: Pick<Transport<never, never>, 'system' | 'sendOperation' | 'attributes'>,
+  publisher: Pick<Publisher, 'destination' | 'attributes'>,
   { template, capture }: PublishTelemetry,
+  scope: Scope = APPLICATION,
 ): SendSpans {
   const captured = captureOf(capture)
   const shared: Attributes = {
@@ -75,17 +84,23 @@ export function sendSpans(
     'messaging.operation.type': 'create',
   })
 
-  function ofMessage(placeOf: typeof sending, message: Message, parent: Context, startMs: number) {
+  function ofMessage(
+    placeOf: typeof sending,
+    message: Message,
+    parent: Context,
+    startMs: number,
+    created?: SpanContext,
+  ) {
     const destination = message.destination ?? publisher.destination
     const place = placeOf(destination, template)
     const more = sendTelemetryOf(parent)
-    const span = tracer.startSpan(
+    const span = scope.tracer.startSpan(
       place.spanName,
       {
-        kind: SpanKind.PRODUCER,
+        kind: created === undefined ? SpanKind.PRODUCER : SpanKind.CLIENT,
         startTime: startMs,
         attributes: place.attributes,
-        links: more === undefined ? [] : [...more.links],
+        links: created === undefined && more === undefined ? [] : linksOf(created, more),
       },
       parent,
     )
@@ -101,11 +116,11 @@ export function sendSpans(
   }
 
   return {
-    message: (message, parent, startMs) => ofMessage(sending, message, parent, startMs),
+    message: (message, parent, startMs, created) => ofMessage(sending, message, parent, startMs, created),
     create: (message, parent, startMs) => ofMessage(creating, message, parent, startMs),
     batch({ destination, links, part, parts }, parent, startMs) {
       const place = sending(destination, template)
-      return tracer.startSpan(
+      return scope.tracer.startSpan(
         place.spanName,
         {
           kind: SpanKind.CLIENT,
@@ -126,4 +141,8 @@ export function sendSpans(
       if (!result.ok) recordFailure(span, result.error, atMs)
     },
   }
+}
+
+function linksOf(created: SpanContext | undefined, more: SendTelemetry | undefined): Link[] {
+  return [...(created === undefined ? [] : [{ context: created }]), ...(more?.links ?? [])]
 }

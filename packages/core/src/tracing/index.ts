@@ -1,0 +1,19 @@
+// The tracing rules by themselves, for whoever traces a client that is not one of the transports'.
+export { type BatchSpan, type BatchStart, batchTracer, type Member } from './batch.ts'
+export type { CaptureOptions } from './capture.ts'
+export { unixMs } from './clock.ts'
+export { OWN_HEADERS, SENT_AT_HEADER } from './headers.ts'
+export { type ProcessSpan, type ProcessStart, type ProcessTelemetry, processTracer } from './process.ts'
+export {
+  arrivedContext,
+  extractContext,
+  type HopContext,
+  type InjectedContext,
+  injectedContext,
+  type Propagate,
+} from './propagation.ts'
+export type { PublishTelemetry } from './publisher.ts'
+export { APPLICATION, type Scope } from './scope.ts'
+export { type SendTracer, type Sent, type SentBatch, sendTracer } from './sending.ts'
+export { type EndSettle, type Settling, settleTracer } from './settle.ts'
+export { parseTraceparent } from './traceparent.ts'

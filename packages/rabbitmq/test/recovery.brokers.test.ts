@@ -52,14 +52,18 @@ test('2,000 messages arrive while the connection is cut again and again; what wa
   assert.ok(again <= cuts * window, `${again} came again, at most ${cuts} windows were in flight`)
 })
 
-for (const [how, stop] of [['restarted', () => own.restart()]] as const) {
+for (const [how, stop] of [
+  ['restarted', () => own.restart()],
+  ['killed and started', () => own.kill()],
+] as const) {
   test(`nothing that was confirmed is lost while the broker is ${how} in mid-stream`, {
     timeout: 120_000,
   }, async (t) => {
-    const { url } = own
-    const broker = rabbitmq({ url })
+    const queues = (['classic', 'quorum'] as const).map((type) => queueOf({ type }))
+    await settledByRestart(queues)
+    const broker = rabbitmq({ url: own.url })
     t.after(() => broker.close())
-    const lines = await Promise.all((['classic', 'quorum'] as const).map((type) => startLine(broker, type)))
+    const lines = await Promise.all(queues.map((queue) => startLine(broker, queue, t.signal)))
     await Promise.all(lines.map(({ publishUntil }) => publishUntil(200)))
     await Promise.all([stop(), ...lines.map(({ publishUntil }) => publishUntil(1000))])
     for (const { disconnected, missing } of lines) {
@@ -69,9 +73,24 @@ for (const [how, stop] of [['restarted', () => own.restart()]] as const) {
   })
 }
 
+/**
+ * Declares the queues and ends the broker in good order. RabbitMQ 3.10 writes down which quorum queues a node has some
+ * time after it has declared them: killed before that, it starts again with a queue that never finds its leader, takes
+ * no message and gives none.
+ */
+async function settledByRestart(queues: readonly ReturnType<typeof queueOf>[]): Promise<void> {
+  const broker = rabbitmq({ url: own.url })
+  for (const { queue, declare } of queues) await broker.publisher({ routingKey: queue, declare }).open()
+  await broker.close()
+  await own.restart()
+}
+
 /** A queue that is read all the time, and a publisher that notes what was confirmed. */
-async function startLine(broker: ReturnType<typeof rabbitmq>, type: 'classic' | 'quorum') {
-  const { queue, declare } = queueOf({ type })
+async function startLine(
+  broker: ReturnType<typeof rabbitmq>,
+  { queue, declare }: ReturnType<typeof queueOf>,
+  signal: AbortSignal,
+) {
   const publisher = broker.publisher({ routingKey: queue, declare, timeoutMs: 5000 })
   const confirmed: string[] = []
   const seen = new Set<string>()
@@ -84,6 +103,7 @@ async function startLine(broker: ReturnType<typeof rabbitmq>, type: 'classic' | 
   /** One after the other, as a service does, until so many are confirmed. */
   async function publishUntil(count: number): Promise<void> {
     for (let next = 0; confirmed.length < count; next++) {
+      signal.throwIfAborted()
       const body = `${count}-${next}`
       const [result] = await publisher.publishMessages([message(body)])
       if (result?.ok) confirmed.push(body)

@@ -1,4 +1,4 @@
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { run } from 'node:test'
 import { spec } from 'node:test/reporters'
 import type { Suite } from './suites.ts'
@@ -47,9 +47,18 @@ export async function runSuite(
     cwd: root,
     files: files.map((file) => join(root, file)),
     concurrency: brokers ? 1 : 2,
-    execArgv: ['--conditions=@throughline/source', '--disable-warning=ExperimentalWarning'],
-    timeout: fileSeconds * 1000,
+    execArgv: [
+      '--conditions=@throughline/source',
+      '--disable-warning=ExperimentalWarning',
+      `--import=${new URL(`deadline.ts?seconds=${fileSeconds}`, import.meta.url)}`,
+    ],
     signal: AbortSignal.any([signal, limit]),
+  })
+  const reasons: string[] = []
+  onKilled(tests, (file, seconds, test) => {
+    const where = test === undefined ? '' : `, in "${test}"`
+    reasons.push(`${relative(root, file)} was killed after ${seconds.toFixed()} s${where}`)
+    process.stdout.write(`✖ ${reasons.at(-1)}\n`)
   })
   const empty: string[] = []
   let absentTests = 0
@@ -76,9 +85,42 @@ export async function runSuite(
   result.passed -= empty.length
   result.failed += empty.length
   result.seconds = (performance.now() - startedAt) / 1000
-  if (limit.aborted) return { ...result, reason: `was ended after ${limitMinutes} minutes` }
-  if (empty.length > 0) return { ...result, reason: `no tests in ${empty.join(', ')}` }
-  return result
+  if (limit.aborted) reasons.push(`was ended after ${limitMinutes} minutes`)
+  if (empty.length > 0) reasons.push(`no tests in ${empty.join(', ')}`)
+  return reasons.length === 0 ? result : { ...result, reason: reasons.join('; ') }
+}
+
+interface Begun {
+  name: string
+  /** The file that the runner was given, and not a helper in which the test is defined; none on that file's own events. */
+  entryFile?: string
+}
+
+/**
+ * Tells of each file whose process was killed, as by its deadline: after how many seconds, and the test that it was in
+ * where that is known.
+ */
+function onKilled(
+  tests: ReturnType<typeof run>,
+  listener: (file: string, seconds: number, test?: string) => void,
+): void {
+  /** By file, the test that began last and has not ended. */
+  const running = new Map<string, string>()
+  tests.on('test:dequeue', ({ name, entryFile }: Begun) => {
+    if (entryFile !== undefined) running.set(entryFile, name)
+  })
+  tests.on(
+    'test:complete',
+    ({ name, entryFile, details }: Begun & { details: { error?: Error; duration_ms: number } }) => {
+      if (entryFile !== undefined) {
+        if (running.get(entryFile) === name) running.delete(entryFile)
+        return
+      }
+      const { error, duration_ms } = details
+      if (error === undefined || !('signal' in error) || error.signal !== 'SIGKILL') return
+      listener(name, duration_ms / 1000, running.get(name))
+    },
+  )
 }
 
 /** Not a pipe to stdout, which would be ended with the first suite. */

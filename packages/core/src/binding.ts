@@ -1,7 +1,7 @@
-import { attributeText, contextAttributes } from './attribute.ts'
+import { attributeText } from './attribute.ts'
 import { decodeData, encodeData, isJsonType, mediaTypeOf } from './data.ts'
 import { InvalidEventError, UnsupportedContentTypeError } from './errors.ts'
-import { type CloudEvent, validateEvent } from './event.ts'
+import { type AttributeValue, type CloudEvent, validateEvent } from './event.ts'
 import { decodeJsonEvent, encodeJsonEvent, STRUCTURED_JSON, STRUCTURED_JSON_UTF8 } from './json.ts'
 import { type Header, type Message, textOf } from './message.ts'
 import { SENT_AT_HEADER } from './tracing/headers.ts'
@@ -82,8 +82,12 @@ export function createBinding(rules: BindingRules): Binding {
     }
     validateEvent(event)
     const headers: Header[] = []
-    for (const [name, value] of contextAttributes(event)) {
-      headers.push([headerNames.get(name) ?? rules.headerName(name), rules.encodeValue(attributeText(value))])
+    for (const name in event) {
+      const value = event[name]
+      if (value === undefined || name === 'data' || name === 'datacontenttype') continue
+      // Just validated: all others are context attributes.
+      const text = attributeText(value as AttributeValue)
+      headers.push([headerNames.get(name) ?? rules.headerName(name), rules.encodeValue(text)])
     }
     // JSON is the default type of data that is a value; bytes without a type stay without one.
     const type = event.datacontenttype ?? (needsJsonType(event.data) ? 'application/json' : undefined)

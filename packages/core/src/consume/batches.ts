@@ -42,7 +42,7 @@ export function dispatchBatches(
     const whole = { ...setting, handler, startProcess: batchTracer(transport, subscriber, options) }
     const startProcess = processTracer(transport, subscriber, options)
     const refuse = { raw: false as const, run: () => undefined }
-    const refuseAlone = deliveryHandler({ ...setting, handler: refuse, startProcess })
+    const alone = deliveryHandler({ ...setting, handler: refuse, startProcess })
     let pending: Pending[] = []
     const running = new Set<Running>()
     const waiting = new Set<Running>()
@@ -136,8 +136,8 @@ export function dispatchBatches(
     function workOf(taken: readonly Pending[], first: Pending): BatchWork {
       if (!first.alone) return handleBatch(whole, taken)
       const { delivery } = first
-      const step = refuseAlone(delivery)
-      return { step: async () => step(), unsettled: () => [delivery] }
+      const work = alone.begin(delivery)
+      return { step: async () => alone.step(work), unsettled: () => [delivery] }
     }
 
     function free({ keys }: Running): void {

@@ -1,11 +1,11 @@
 import type { Delivery, Settlement, Subscriber } from '../contract.ts'
 import { processTracer } from '../tracing/process.ts'
 import type { ConsumeSetting } from './giveup.ts'
-import { deliveryHandler, type HandlerSetting } from './handler.ts'
+import { deliveryHandler, type HandlerSetting, type Work } from './handler.ts'
 import { createLanes, type Lanes } from './lanes.ts'
 
 /** Takes the deliveries of a subscription as they arrive and sees each to its settlement. */
-export interface Dispatcher extends Omit<Lanes, 'add'> {
+export interface Dispatcher extends Omit<Lanes<Work>, 'add'> {
   /** Once closed it gives the delivery back. */
   add(delivery: Delivery): void
 }
@@ -20,11 +20,12 @@ export function dispatchEach(
   return (setting, subscriber) => {
     const { transport, options, settle } = setting
     const startProcess = processTracer(transport, subscriber, options)
-    const handle = deliveryHandler({ ...setting, handler, startProcess })
-    const lanes = createLanes(options.concurrency ?? 16)
-    return {
-      ...lanes,
-      add: (delivery) => lanes.add(delivery.orderKey, handle(delivery), () => settle(delivery, RELEASE)),
-    }
+    const { begin, step } = deliveryHandler({ ...setting, handler, startProcess })
+    const lanes = createLanes<Work>(options.concurrency ?? 16, {
+      keyOf: ({ delivery }) => delivery.orderKey,
+      step,
+      onAbandoned: ({ delivery }) => settle(delivery, RELEASE),
+    })
+    return { ...lanes, add: (delivery) => lanes.add(begin(delivery)) }
   }
 }

@@ -15,7 +15,6 @@ import {
   giveUp,
   outcomeOfGivingUp,
 } from './giveup.ts'
-import type { Step } from './lanes.ts'
 import type { EventHandler, Handling, MessageHandler } from './options.ts'
 import { positionText } from './position.ts'
 
@@ -42,7 +41,7 @@ export function decode(
 }
 
 /** One delivery on its way from its first attempt to its settlement. */
-interface Work {
+export interface Work {
   readonly delivery: Delivery
   /** Undefined for a raw message, or one that is no valid event. */
   readonly event: CloudEvent | undefined
@@ -57,11 +56,17 @@ interface Work {
 }
 
 /**
- * What handles the deliveries of one subscription: each from its first attempt to its settlement, as a step that is
+ * What handles the deliveries of one subscription: each from its first attempt to its settlement, by a step that is
  * repeated until it returns null. Nothing is accepted before the handler has returned, nothing rejected before its dead
  * letter is confirmed.
  */
-export function deliveryHandler(setting: HandlerSetting): (delivery: Delivery) => Step {
+export interface DeliveryHandler {
+  begin(delivery: Delivery): Work
+  /** Gives the milliseconds after which it is to be called again, null when the delivery is done. Never throws or rejects. */
+  step(work: Work): Eventually<number | null>
+}
+
+export function deliveryHandler(setting: HandlerSetting): DeliveryHandler {
   const { transport, options, handler, settle } = setting
   const { answersSender } = transport.features
   const attempts = options.retry?.attempts ?? DEFAULT_ATTEMPTS
@@ -76,7 +81,7 @@ export function deliveryHandler(setting: HandlerSetting): (delivery: Delivery) =
     const process = setting.startProcess({ delivery, event, attempt, previous })
     const error = runAttempt(
       process,
-      (timeUp) => run(work, new AttemptHandling(delivery, process, attempt, [setting.stopped, timeUp])),
+      (timeUp) => run(work, new AttemptHandling(delivery, process, attempt, setting.stopped, timeUp)),
       (failure) => outcomeOf(work, failure),
       options,
     )
@@ -144,10 +149,10 @@ export function deliveryHandler(setting: HandlerSetting): (delivery: Delivery) =
     return retryMs
   }
 
-  return (delivery) => {
+  function begin(delivery: Delivery): Work {
     const decoded = handler.raw ? undefined : decode(transport, delivery)
     const isFault = decoded instanceof Error
-    const work: Work = {
+    return {
       delivery,
       event: isFault ? undefined : decoded,
       fault: isFault ? decoded : undefined,
@@ -157,8 +162,9 @@ export function deliveryHandler(setting: HandlerSetting): (delivery: Delivery) =
       previous: undefined,
       givenUp: undefined,
     }
-    return () => step(work)
   }
+
+  return { begin, step }
 }
 
 /** A class for the sake of its getter: most handlers never ask for the signal. In a literal a getter is dear by itself. */
@@ -168,25 +174,28 @@ class AttemptHandling implements Handling {
   readonly attempt: number
   readonly message: Message
   readonly delivery: Delivery
-  readonly #signals: readonly (AbortSignal | undefined)[]
+  readonly #stopped: AbortSignal
+  readonly #timeUp: AbortSignal | undefined
   #joined: AbortSignal | undefined
 
   constructor(
     delivery: Delivery,
     { span, context }: ProcessSpan,
     attempt: number,
-    signals: readonly (AbortSignal | undefined)[],
+    stopped: AbortSignal,
+    timeUp: AbortSignal | undefined,
   ) {
     this.span = span
     this.context = context
     this.attempt = attempt
     this.message = delivery.message
     this.delivery = delivery
-    this.#signals = signals
+    this.#stopped = stopped
+    this.#timeUp = timeUp
   }
 
   get signal(): AbortSignal {
-    this.#joined ??= joinedSignal([...this.#signals, this.delivery.signal])
+    this.#joined ??= joinedSignal([this.#stopped, this.#timeUp, this.delivery.signal])
     return this.#joined
   }
 }

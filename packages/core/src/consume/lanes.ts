@@ -1,11 +1,17 @@
 import type { Eventually } from './attempt.ts'
 
-/** One try at a task. Gives the milliseconds after which it is to be tried again, or null when it is done. Must not throw or reject. */
-export type Step = () => Eventually<number | null>
+/** What is done with tasks: functions that all share, since a closure a task would be one a message. */
+export interface TaskKind<Task> {
+  /** Tasks of one key run one after the other; tasks without a key run as soon as there is room. */
+  keyOf(task: Task): string | undefined
+  /** One try. Gives the milliseconds after which the task is to be tried again, or null when it is done. Must not throw or reject. */
+  step(task: Task): Eventually<number | null>
+  onAbandoned(task: Task): void
+}
 
-export interface Lanes {
-  /** Queues a task. Tasks of one key run one after the other; tasks without a key run as soon as there is room. */
-  add(key: string | undefined, step: Step, onAbandoned: () => void): void
+export interface Lanes<Task> {
+  /** Queues a task. */
+  add(task: Task): void
   /** Gives up all tasks that are not running, the waiting ones too: `onAbandoned` is called for each. */
   abandon(): void
   /**
@@ -17,18 +23,15 @@ export interface Lanes {
   idle(): Promise<void>
 }
 
-interface Task {
-  readonly key: string | undefined
-  readonly step: Step
-  readonly onAbandoned: () => void
-}
-
 /**
  * Runs tasks side by side, at most `concurrency` at one time, those of one key in order. A task that waits to be tried
  * again blocks its own key and nobody else: its place among the running is free meanwhile. This is why a failed
  * delivery is kept here and not offered again by the subscriber: what had already been read of its key would overtake it.
  */
-export function createLanes(concurrency: number): Lanes {
+export function createLanes<Task>(
+  concurrency: number,
+  { keyOf, step, onAbandoned }: TaskKind<Task>,
+): Lanes<Task> {
   const ready: Task[] = []
   const behind = new Map<string, Task[]>()
   const waiting = new Map<Task, NodeJS.Timeout>()
@@ -36,12 +39,12 @@ export function createLanes(concurrency: number): Lanes {
   let running = 0
   let closed = false
 
-  function add(key: string | undefined, step: Step, onAbandoned: () => void): void {
+  function add(task: Task): void {
     if (closed) {
-      onAbandoned()
+      onAbandoned(task)
       return
     }
-    const task: Task = { key, step, onAbandoned }
+    const key = keyOf(task)
     if (key !== undefined) {
       const queue = behind.get(key)
       if (queue !== undefined) {
@@ -59,7 +62,7 @@ export function createLanes(concurrency: number): Lanes {
       const task = ready.shift()
       if (task === undefined) break
       running++
-      const delayMs = task.step()
+      const delayMs = step(task)
       if (delayMs instanceof Promise) {
         void delayMs.then((ms) => {
           conclude(task, ms)
@@ -85,7 +88,8 @@ export function createLanes(concurrency: number): Lanes {
     pump()
   }
 
-  function finish({ key }: Task): void {
+  function finish(task: Task): void {
+    const key = keyOf(task)
     if (key === undefined) return
     const next = behind.get(key)?.shift()
     if (next === undefined) behind.delete(key)
@@ -98,15 +102,16 @@ export function createLanes(concurrency: number): Lanes {
     waiting.clear()
     ready.length = 0
     // What is left stands behind a task that is running: its key stays taken until that one is done.
-    for (const queue of behind.values()) for (const task of queue.splice(0)) task.onAbandoned()
+    for (const queue of behind.values()) for (const task of queue.splice(0)) onAbandoned(task)
     pump()
   }
 
   /** Gives up a task and all behind it: they must not overtake it. */
   function giveUp(task: Task): void {
-    const followers = task.key === undefined ? [] : (behind.get(task.key) ?? [])
-    if (task.key !== undefined) behind.delete(task.key)
-    for (const each of [task, ...followers]) each.onAbandoned()
+    const key = keyOf(task)
+    const followers = key === undefined ? [] : (behind.get(key) ?? [])
+    if (key !== undefined) behind.delete(key)
+    for (const each of [task, ...followers]) onAbandoned(each)
   }
 
   function close(): void {

@@ -89,6 +89,8 @@ function createInstruments(registered: MeterProvider): Instruments {
 
 /** What a publisher counts, sampled or not. */
 export interface SendMeter {
+  /** Whether anything counts at this moment. */
+  counts(): boolean
   /** One message, confirmed or refused. */
   sent(message: Message, result: PublishResult, context: Context): void
   /** One operation of `durationMs`, of one message or of a batch; `message` where all go to one destination. */
@@ -118,6 +120,7 @@ export function sendMeter(
       ? elsewhere
       : own
   return {
+    counts: () => instrumentsOf(scope) !== undefined,
     sent(message, result, context) {
       instrumentsOf(scope)?.sentMessages.add(1, of(message)(result.ok ? undefined : result.error), context)
     },
@@ -135,6 +138,8 @@ export interface Source {
 
 /** What a subscription counts, sampled or not. */
 export interface ProcessMeter {
+  /** Whether anything counts at this moment. */
+  counts(): boolean
   /** One delivery reaches the application; `queuedMs` is what it waited since its send, undefined where that is not known. */
   consumed(source: Source, queuedMs: number | undefined, context: Context): void
   /** One attempt of a handler has ended. */
@@ -165,6 +170,7 @@ export function processMeter(
     return found
   }
   return {
+    counts: () => instrumentsOf(scope) !== undefined,
     consumed(source, queuedMs, context) {
       const counting = instrumentsOf(scope)
       if (counting === undefined) return

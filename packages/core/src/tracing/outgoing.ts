@@ -3,7 +3,7 @@ import type { Transport } from '../contract.ts'
 import { STRUCTURED_JSON } from '../json.ts'
 import type { Header, Message } from '../message.ts'
 import { SENT_AT_HEADER } from './headers.ts'
-import { injectedContext } from './propagation.ts'
+import { injectedSpan } from './propagation.ts'
 import type { PublishTelemetry } from './publisher.ts'
 import type { Sent } from './sending.ts'
 import { traceparentOf } from './traceparent.ts'
@@ -31,9 +31,9 @@ export function outgoing(
 
   const correlation = correlationHeader?.toLowerCase()
 
-  return ({ message, span, context, startMs }) => {
+  return ({ message, span, parent, startMs }) => {
     const sent = origin ? withOrigin(message, span) : message
-    const injected = injectedContext(context, propagate)
+    const injected = injectedSpan(parent, span, propagate)
     // Without an SDK there is no trace id, and a correlation id that the message had stays.
     const traceId = correlation === undefined ? undefined : validTraceId(span)
     const headers: Header[] = []

@@ -85,8 +85,10 @@ export function processTracer(
     const arrived = readHeaders(message.headers)
     const hop = arrivedContext(message.headers, arrived)
     const place = placeOf(position.destination, template ?? position.pattern)
-    const sent = sentAt(delivery, arrived)
     const startMs = unixMs()
+    const counts = previous === undefined && meter.counts()
+    // Parsed only for whom it is of use.
+    let sent = counts || delayAfterMs !== undefined ? sentAt(delivery, arrived) : undefined
     const late = lateness(delivery, arrived, sent, startMs, delayAfterMs)
     const failed = previous ?? attemptOf(arrived)
     const parent = late === undefined ? arrivalContext(parentContext(hop), delivery) : ownTrace(hop)
@@ -101,16 +103,17 @@ export function processTracer(
       parent,
     )
     const context = withSpan(parent, span)
-    if (previous === undefined) {
+    if (counts) {
       // What is read again by request has not waited since its send.
-      const queued = sent !== undefined && !delivery.replayed
-      meter.consumed(place, queued ? startMs - sent.micros / 1000 : undefined, context)
+      const queuedMs = sent === undefined || delivery.replayed ? undefined : startMs - sent.micros / 1000
+      meter.consumed(place, queuedMs, context)
     }
     if (span.isRecording()) {
       span.setAttributes(transport.attributes.delivered(delivery))
       span.setAttributes(messageAttributes(delivery, event))
       if (hop.spanContext === undefined) span.setAttributes(contextFaults(hop))
       if (captured !== undefined) span.setAttributes(captured(message))
+      sent ??= sentAt(delivery, arrived)
       span.setAttributes(sentAtAttributes(sent))
       if (attempt > 1) span.setAttribute('throughline.attempt', attempt)
       if (late !== undefined) span.setAttributes(lateAttributes(late, delivery, event))
@@ -118,6 +121,10 @@ export function processTracer(
     }
 
     function end(failure: Error | null, outcome: 'accept' | 'release' | 'reject'): void {
+      if (!span.isRecording() && !meter.counts()) {
+        span.end()
+        return
+      }
       const endMs = unixMs()
       if (failure !== null) recordFailure(span, failure, endMs)
       span.setAttribute('throughline.outcome', outcome)

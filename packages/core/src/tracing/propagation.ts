@@ -5,6 +5,7 @@ import {
   isSpanContextValid,
   propagation,
   ROOT_CONTEXT,
+  type Span,
   type SpanContext,
   type TextMapGetter,
   type TextMapSetter,
@@ -12,8 +13,9 @@ import {
 } from '@opentelemetry/api'
 import type { Header } from '../message.ts'
 import { type ArrivedHeaders, joined, readHeaders } from './arrived.ts'
-import { isW3cPropagator } from './propagator.ts'
+import { isPropagatorSet, isW3cPropagator } from './propagator.ts'
 import { parseTraceparent, RANDOM_FLAG, traceparentOf } from './traceparent.ts'
+import { withSpan } from './tracer.ts'
 import { parseTraceState } from './tracestate.ts'
 
 /** What of the context a publisher sends on: all, all but baggage, or nothing. */
@@ -40,6 +42,10 @@ const SUPPRESS_TRACING = createContextKey('OpenTelemetry SDK Context Key SUPPRES
 const W3C_HEADERS: ReadonlySet<string> = new Set(['traceparent', 'tracestate', 'baggage'])
 const BAGGAGE_HEADER: ReadonlySet<string> = new Set(['baggage'])
 const NO_HEADERS: ReadonlySet<string> = new Set()
+
+/** What is sent where no propagator is set. */
+const NOTHING: InjectedContext = { headers: [], replaces: NO_HEADERS }
+const NOTHING_BUT_BAGGAGE_GONE: InjectedContext = { headers: [], replaces: BAGGAGE_HEADER }
 
 const setter: TextMapSetter<[string, string][]> = {
   set(carrier, name, value) {
@@ -91,9 +97,16 @@ export interface InjectedContext {
  * carries stays, so that the chain is not cut by a service without one.
  */
 export function injectedContext(context: Context, propagate: Propagate): InjectedContext {
+  return injectedSpan(context, trace.getSpan(context), propagate)
+}
+
+/** The same of a span that was started under `parent`: most of them need no context of their own for it. */
+export function injectedSpan(parent: Context, span: Span | undefined, propagate: Propagate): InjectedContext {
   if (propagate === 'none') return { headers: [], replaces: contextHeaderNames() }
-  const own = isW3cPropagator() ? w3cHeaders(context, propagate) : undefined
+  if (!isPropagatorSet()) return propagate === 'all' ? NOTHING : NOTHING_BUT_BAGGAGE_GONE
+  const own = span !== undefined && isW3cPropagator() ? w3cHeaders(parent, span, propagate) : undefined
   if (own !== undefined) return { headers: own, replaces: W3C_HEADERS }
+  const context = span === undefined ? parent : withSpan(parent, span)
   const headers: [string, string][] = []
   propagation.inject(propagate === 'trace' ? propagation.deleteBaggage(context) : context, headers, setter)
   for (const header of headers) {
@@ -104,10 +117,10 @@ export function injectedContext(context: Context, propagate: Propagate): Injecte
   return { headers, replaces: replacesBaggage ? BAGGAGE_HEADER : NO_HEADERS }
 }
 
-/** What OpenTelemetry's own propagators write of a valid span without baggage; undefined for all other contexts. */
-function w3cHeaders(context: Context, propagate: Propagate): Header[] | undefined {
-  const spanContext = trace.getSpanContext(context)
-  if (spanContext === undefined || !isSpanContextValid(spanContext)) return undefined
+/** What OpenTelemetry's own propagators write of a valid span without baggage; undefined for all others. */
+function w3cHeaders(context: Context, span: Span, propagate: Propagate): Header[] | undefined {
+  const spanContext = span.spanContext()
+  if (!isSpanContextValid(spanContext)) return undefined
   if (context.getValue(SUPPRESS_TRACING) === true) return undefined
   if (propagate === 'all' && propagation.getBaggage(context) !== undefined) return undefined
   const random = context.getValue(RANDOM_TRACE) === spanContext.traceId

@@ -16,6 +16,11 @@ const KNOWN = {
 }
 const KNOWN_TRACEPARENT = `00-${KNOWN.traceId}-${KNOWN.spanId}-01`
 
+/** Whether the application has set a propagator at all: without one nothing is injected and nothing extracted. */
+export function isPropagatorSet(): boolean {
+  return registeredPropagator() !== undefined
+}
+
 let judged: unknown
 let verdict = false
 

@@ -2,7 +2,7 @@ import { context as contexts, trace } from '@opentelemetry/api'
 import type { ContentMode } from '../binding.ts'
 import type { Publisher, PublishResult, Transport } from '../contract.ts'
 import { errorMessage, UnavailableError } from '../errors.ts'
-import type { Header, Message } from '../message.ts'
+import type { Message } from '../message.ts'
 import type { CaptureOptions } from './capture.ts'
 import { unixMs } from './clock.ts'
 import { outgoing } from './outgoing.ts'
@@ -47,8 +47,14 @@ export function tracePublisher(
   async function publishEach(messages: readonly Message[]): Promise<readonly PublishResult[]> {
     const active = contexts.active()
     const sends = messages.map((message) => tracer.start(message, active))
-    const results = await sent(sends.map(prepare))
-    const endMs = unixMs()
+    const prepared = sends.map(prepare)
+    let results: readonly PublishResult[]
+    try {
+      results = await publisher.publish(prepared)
+    } catch (cause) {
+      results = brokenDriver(messages, cause)
+    }
+    const endMs = sends.length > 1 ? unixMs() : undefined
     sends.forEach((each, index) => {
       tracer.end(each, results[index], endMs)
     })
@@ -64,19 +70,14 @@ export function tracePublisher(
       send === undefined || batch.sends.length > 1
         ? undefined
         : injectContext(trace.setSpan(active, send), [], propagate)
-    const results = await sent(prepared, hop)
+    let results: readonly PublishResult[]
+    try {
+      results = await publisher.publish(prepared, hop)
+    } catch (cause) {
+      results = brokenDriver(messages, cause)
+    }
     tracer.endBatch(batch, results, unixMs())
     return results
-  }
-
-  /** A driver that breaks its contract and rejects must leave no span open: each message is its own failure. */
-  async function sent(messages: readonly Message[], hop?: readonly Header[]) {
-    try {
-      return await publisher.publish(messages, hop)
-    } catch (cause) {
-      const error = new UnavailableError(`the driver failed: ${errorMessage(cause)}`, { cause })
-      return messages.map((): PublishResult => ({ ok: false, error }))
-    }
   }
 
   return {
@@ -86,4 +87,10 @@ export function tracePublisher(
       createSpans && messages.length > 1 ? publishBatch(messages) : publishEach(messages),
     close: () => publisher.close(),
   }
+}
+
+/** A driver that breaks its contract and rejects must leave no span open: each message is its own failure. */
+function brokenDriver(messages: readonly Message[], cause: unknown): readonly PublishResult[] {
+  const error = new UnavailableError(`the driver failed: ${errorMessage(cause)}`, { cause })
+  return messages.map(() => ({ ok: false, error }))
 }

@@ -14,7 +14,9 @@ import { withSpan } from './tracer.ts'
 export interface Sent {
   readonly message: Message
   readonly span: Span
-  /** What the message is to carry. */
+  /** What the span was started under. */
+  readonly parent: Context
+  /** What the message is to carry: `parent` with the span. */
   readonly context: Context
   /** Unix milliseconds with a fraction. */
   readonly startMs: number
@@ -37,8 +39,8 @@ export interface SendTracer {
    * the message carries already and keeps, which the span then links to.
    */
   start(message: Message, active: Context, created?: SpanContext): Sent
-  /** Ends it with what became of the message; undefined where the driver said nothing. */
-  end(sent: Sent, result: PublishResult | undefined, endMs: number): void
+  /** Ends it with what became of the message; undefined where the driver said nothing. `endMs`: default now. */
+  end(sent: Sent, result: PublishResult | undefined, endMs?: number): void
   /** A `create` span a message, to be ended when it is ready, and the spans of the one call that sends them all. */
   startBatch(messages: readonly Message[], active: Context, ready: (sent: Sent) => void): SentBatch
   endBatch(batch: SentBatch, results: readonly PublishResult[], endMs: number): void
@@ -67,14 +69,23 @@ export function sendTracer(
       const parent = message.context ?? active
       const startMs = unixMs()
       const span = spans.message(message, parent, startMs, created)
-      return { message, span, context: withSpan(parent, span), startMs }
+      return new Sending(message, span, parent, startMs)
     },
 
-    end({ message, span, context, startMs }, result, endMs) {
+    end(sent, result, givenMs) {
+      const { message, span, startMs } = sent
+      const counts = meter.counts()
+      if (!counts && !span.isRecording()) {
+        span.end()
+        return
+      }
+      const endMs = givenMs ?? unixMs()
       if (result !== undefined) {
         spans.confirm(span, result, endMs)
-        meter.sent(message, result, context)
-        meter.took(endMs - startMs, message, result.ok ? undefined : result.error, context)
+        if (counts) {
+          meter.sent(message, result, sent.context)
+          meter.took(endMs - startMs, message, result.ok ? undefined : result.error, sent.context)
+        }
       }
       span.end(endMs)
     },
@@ -84,7 +95,7 @@ export function sendTracer(
       const created = messages.map((message): Sent => {
         const parent = message.context ?? active
         const span = spans.create(message, parent, unixMs())
-        return { message, span, context: withSpan(parent, span), startMs }
+        return new Sending(message, span, parent, startMs)
       })
       for (const sent of created) {
         ready(sent)
@@ -117,5 +128,26 @@ export function sendTracer(
       const first = errors.find((error) => error !== undefined)
       meter.took(endMs - startMs, destination === undefined ? undefined : created[0]?.message, first, active)
     },
+  }
+}
+
+/** A class for the sake of its getter: a context is a copy of its parent's, and what neither counts nor injects by it needs none. */
+class Sending implements Sent {
+  readonly message: Message
+  readonly span: Span
+  readonly parent: Context
+  readonly startMs: number
+  #context: Context | undefined
+
+  constructor(message: Message, span: Span, parent: Context, startMs: number) {
+    this.message = message
+    this.span = span
+    this.parent = parent
+    this.startMs = startMs
+  }
+
+  get context(): Context {
+    this.#context ??= withSpan(this.parent, this.span)
+    return this.#context
   }
 }

@@ -1,11 +1,27 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { createLanes } from '../../src/consume/lanes.ts'
+import { createLanes as createLanesOf, type Lanes } from '../../src/consume/lanes.ts'
 
-/** A task whose end the test decides. */
-function task(log: string[], name: string) {
+/** A task whose end the test decides. Its key is its name's letter. */
+interface Task {
+  readonly key: string | undefined
+  readonly step: () => Promise<number | null>
+  readonly end: (delayMs?: number | null) => void
+  readonly abandoned: () => void
+}
+
+function createLanes(concurrency: number): Lanes<Task> {
+  return createLanesOf<Task>(concurrency, {
+    keyOf: ({ key }) => key,
+    step: ({ step }) => step(),
+    onAbandoned: ({ abandoned }) => abandoned(),
+  })
+}
+
+function task(log: string[], name: string): Task {
   const runs: PromiseWithResolvers<number | null>[] = []
   return {
+    key: /^[a-z]/.exec(name)?.[0],
     step: () => {
       log.push(name)
       const run = Promise.withResolvers<number | null>()
@@ -24,9 +40,9 @@ describe('lanes', () => {
     const log: string[] = []
     const lanes = createLanes(10)
     const [a1, a2, b1] = [task(log, 'a1'), task(log, 'a2'), task(log, 'b1')]
-    lanes.add('a', a1.step, a1.abandoned)
-    lanes.add('a', a2.step, a2.abandoned)
-    lanes.add('b', b1.step, b1.abandoned)
+    lanes.add(a1)
+    lanes.add(a2)
+    lanes.add(b1)
     assert.deepEqual(log, ['a1', 'b1'])
     a1.end()
     await turn()
@@ -37,7 +53,7 @@ describe('lanes', () => {
     const log: string[] = []
     const lanes = createLanes(2)
     const tasks = ['1', '2', '3'].map((name) => task(log, name))
-    for (const { step, abandoned } of tasks) lanes.add(undefined, step, abandoned)
+    for (const each of tasks) lanes.add(each)
     assert.deepEqual(log, ['1', '2'])
     tasks[1]?.end()
     await turn()
@@ -48,9 +64,9 @@ describe('lanes', () => {
     const log: string[] = []
     const lanes = createLanes(1)
     const [a1, a2, b1] = [task(log, 'a1'), task(log, 'a2'), task(log, 'b1')]
-    lanes.add('a', a1.step, a1.abandoned)
-    lanes.add('a', a2.step, a2.abandoned)
-    lanes.add('b', b1.step, b1.abandoned)
+    lanes.add(a1)
+    lanes.add(a2)
+    lanes.add(b1)
     a1.end(1)
     await turn()
     assert.deepEqual(log, ['a1', 'b1'])
@@ -66,18 +82,11 @@ describe('lanes', () => {
     const log: string[] = []
     const lanes = createLanes(1)
     const [a1, a2, b1, b2] = [task(log, 'a1'), task(log, 'a2'), task(log, 'b1'), task(log, 'b2')]
-    for (const [key, { step, abandoned }] of [
-      ['a', a1],
-      ['a', a2],
-      ['b', b1],
-      ['b', b2],
-    ] as const) {
-      lanes.add(key, step, abandoned)
-    }
+    for (const each of [a1, a2, b1, b2]) lanes.add(each)
     lanes.abandon()
     assert.deepEqual(log, ['a1', 'b1 abandoned', 'b2 abandoned', 'a2 abandoned'])
     const a3 = task(log, 'a3')
-    lanes.add('a', a3.step, a3.abandoned)
+    lanes.add(a3)
     assert.equal(log.length, 4, 'a key stays taken while its task is running')
     a1.end()
     await turn()
@@ -90,10 +99,10 @@ describe('lanes', () => {
     const log: string[] = []
     const lanes = createLanes(1)
     const [a1, a2, b1] = [task(log, 'a1'), task(log, 'a2'), task(log, 'b1')]
-    lanes.add('a', a1.step, a1.abandoned)
-    lanes.add('a', a2.step, a2.abandoned)
+    lanes.add(a1)
+    lanes.add(a2)
     lanes.close()
-    lanes.add('b', b1.step, b1.abandoned)
+    lanes.add(b1)
     a1.end()
     await turn()
     a2.end()
@@ -105,14 +114,7 @@ describe('lanes', () => {
     const log: string[] = []
     const lanes = createLanes(2)
     const [a1, a2, b1, b2] = [task(log, 'a1'), task(log, 'a2'), task(log, 'b1'), task(log, 'b2')]
-    for (const [key, { step, abandoned }] of [
-      ['a', a1],
-      ['a', a2],
-      ['b', b1],
-      ['b', b2],
-    ] as const) {
-      lanes.add(key, step, abandoned)
-    }
+    for (const each of [a1, a2, b1, b2]) lanes.add(each)
     a1.end(60_000)
     await turn()
     lanes.close()
@@ -127,7 +129,7 @@ describe('lanes', () => {
     const lanes = createLanes(1)
     await lanes.idle()
     const a1 = task(log, 'a1')
-    lanes.add('a', a1.step, a1.abandoned)
+    lanes.add(a1)
     let idle = false
     const waited = lanes.idle().then(() => {
       idle = true

@@ -26,7 +26,7 @@ export async function runSuite(
     name,
     brokers,
     limitMinutes,
-    fileSeconds = brokers ? 180 : 30,
+    fileSeconds = brokers ? 180 : 120,
   }: Pick<Suite, 'name' | 'brokers' | 'limitMinutes' | 'fileSeconds'>,
   files: readonly string[],
   signal: AbortSignal,

@@ -6,7 +6,7 @@ export interface Suite {
   /** Whether its tests are given brokers. Those run one file at a time: a test may restart a broker. */
   brokers: boolean
   limitMinutes: number
-  /** How long one file may take; then its process is killed. Default 180 with brokers, else 30: a test that waits for nothing outside hangs. */
+  /** How long one file may take; then its process is killed. Default 180 with brokers, else 120: far more than any needs. */
   fileSeconds?: number
   files(all: readonly string[]): string[]
 }

@@ -1,8 +1,14 @@
-import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http'
+import {
+  type ClientRequest,
+  Agent as HttpAgent,
+  request as httpRequest,
+  type IncomingMessage,
+} from 'node:http'
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
 import type { Socket } from 'node:net'
 import { errorMessage } from '@throughline/core'
 import type { RequestHeaders } from './headers.ts'
+import type { Target } from './target.ts'
 
 /** A publisher's connections. */
 export interface ClientOptions {
@@ -20,9 +26,9 @@ export interface ClientOptions {
 export class RequestFailedError extends Error {
   /**
    * `unsent`: no connection was made. `stale`: the server had closed the kept connection that it was written to.
-   * `unknown`: it may have been received.
+   * `late`, `aborted`: we ended it. `unknown`: it may have been received.
    */
-  readonly progress: 'unsent' | 'stale' | 'unknown'
+  readonly progress: 'unsent' | 'stale' | 'late' | 'aborted' | 'unknown'
   constructor(cause: unknown, progress: RequestFailedError['progress']) {
     super(networkReason(cause), { cause })
     this.progress = progress
@@ -30,8 +36,8 @@ export class RequestFailedError extends Error {
 }
 
 export interface Client {
-  /** Resolves with the answer's head. Rejects with RequestFailedError. */
-  request(url: URL, headers: RequestHeaders, body: Uint8Array, signal: AbortSignal): Promise<IncomingMessage>
+  /** Resolves with the answer's head; ends the request after `limitMs`, its answer included. Rejects with RequestFailedError. */
+  request(to: Target, headers: RequestHeaders, body: Uint8Array, limitMs: number): Promise<IncomingMessage>
   close(): void
 }
 
@@ -47,13 +53,17 @@ const PASSING = new Set([
   'ETIMEDOUT',
 ])
 
-/** One server's kept-alive connections. */
-export function createClient(secure: boolean, options: ClientOptions): Client {
+/** One server's kept-alive connections. Aborted, `signal` ends all requests. */
+export function createClient(
+  secure: boolean,
+  options: ClientOptions & { readonly signal?: AbortSignal },
+): Client {
   const {
     method = 'POST',
     maxConnections = 64,
     connectTimeoutMs = 5000,
     keepAliveTimeoutMs = 15_000,
+    signal,
   } = options
   const agent = new (secure ? HttpsAgent : HttpAgent)({
     keepAlive: true,
@@ -61,16 +71,24 @@ export function createClient(secure: boolean, options: ClientOptions): Client {
     // Of sockets without a request alone: those with one only hear of it.
     timeout: keepAliveTimeoutMs,
   })
+  const send = secure ? httpsRequest : httpRequest
+  const running = new Set<ClientRequest>()
+  const abort = () => {
+    for (const request of running) request.destroy(new Error('the publisher was aborted'))
+  }
+  signal?.addEventListener('abort', abort)
 
-  function request(url: URL, headers: RequestHeaders, body: Uint8Array, signal: AbortSignal) {
+  function request(to: Target, headers: RequestHeaders, body: Uint8Array, limitMs: number) {
     return new Promise<IncomingMessage>((resolve, reject) => {
       let connected = false
-      const sent = (secure ? httpsRequest : httpRequest)(url, {
-        agent,
-        method,
-        signal,
-        headers: { ...headers, 'content-length': body.byteLength },
-      })
+      let isLate = false
+      headers['content-length'] = [String(body.byteLength)]
+      const sent = send({ ...to.address, agent, method, headers })
+      const timer = setTimeout(() => {
+        isLate = true
+        sent.destroy(new Error('the time was up'))
+      }, limitMs)
+      running.add(sent)
       sent.on('socket', (socket) => {
         if (!socket.connecting) connected = true
         else
@@ -83,9 +101,15 @@ export function createClient(secure: boolean, options: ClientOptions): Client {
         const code = codeOf(error)
         const isStale = sent.reusedSocket && (code === 'ECONNRESET' || code === 'EPIPE')
         const unsent = !connected && PASSING.has(code)
-        reject(new RequestFailedError(error, isStale ? 'stale' : unsent ? 'unsent' : 'unknown'))
+        const ended = isLate ? 'late' : signal?.aborted ? 'aborted' : null
+        reject(new RequestFailedError(error, ended ?? (isStale ? 'stale' : unsent ? 'unsent' : 'unknown')))
+      })
+      sent.on('close', () => {
+        clearTimeout(timer)
+        running.delete(sent)
       })
       sent.end(body)
+      if (signal?.aborted) abort()
     })
   }
 
@@ -99,7 +123,13 @@ export function createClient(secure: boolean, options: ClientOptions): Client {
     })
   }
 
-  return { request, close: () => agent.destroy() }
+  return {
+    request,
+    close() {
+      signal?.removeEventListener('abort', abort)
+      agent.destroy()
+    },
+  }
 }
 
 function codeOf(error: unknown): string {

@@ -1,5 +1,5 @@
 import { errorMessage, PermanentError, UnavailableError } from '@throughline/core'
-import { describeTarget, parseTarget, type Target } from './target.ts'
+import { parseTarget, type Target } from './target.ts'
 
 /** Who asks a webhook's receiver for permission to send, and for what. */
 export interface PermissionOptions {
@@ -30,7 +30,6 @@ export interface Permission {
 export async function requestPermission(url: string, options: PermissionOptions): Promise<Permission> {
   const { origin, requestsPerMinute, timeoutMs = 10_000, signal } = options
   const target = parseTarget(url)
-  const where = describeTarget(target)
   const limit = AbortSignal.timeout(timeoutMs)
   const sent = permissionHeaders(options, target)
   let response: Response
@@ -44,11 +43,11 @@ export async function requestPermission(url: string, options: PermissionOptions)
     await response.body?.cancel()
   } catch (error) {
     const reason = limit.aborted ? `no answer within ${timeoutMs} ms` : errorMessage(reasonOf(error))
-    throw new UnavailableError(`cannot ask ${where} for permission: ${reason}`, { cause: error })
+    throw new UnavailableError(`cannot ask ${target.name} for permission: ${reason}`, { cause: error })
   }
   const allowed = response.headers.get('webhook-allowed-origin')?.trim().toLowerCase()
   if (allowed !== '*' && allowed !== origin.toLowerCase()) {
-    const said = `${where} did not permit ${JSON.stringify(origin)} to send: it answered ${response.status}`
+    const said = `${target.name} did not permit ${JSON.stringify(origin)} to send: it answered ${response.status}`
     // By its status alone nobody has agreed to anything (§4.2); it only says whether asking again can help.
     if (response.status >= 500 || response.status === 429) throw new UnavailableError(said)
     throw new PermanentError(said, { code: 'TL_PERMISSION_WITHHELD' })

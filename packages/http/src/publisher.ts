@@ -16,7 +16,7 @@ import { isConnectionHeader, isHeaderName, type RequestHeaders, requestHeaders }
 import { createLanes } from './lanes.ts'
 import { answersOf } from './response.ts'
 import { type RetryOptions, sendWithRetry, type Tried } from './retry.ts'
-import { describeTarget, parseTarget, resolveTarget, type Target } from './target.ts'
+import { parseTarget, resolveTarget, type Target } from './target.ts'
 
 /** Where events are posted, and how. */
 export interface HttpPublisherOptions extends ClientOptions {
@@ -81,12 +81,12 @@ export function httpPublisher(options: BatchedOptions): Publisher {
   async function send(
     messages: readonly Message[],
     sent: Message,
-    limit: AbortSignal,
+    limitMs: number,
   ): Promise<readonly Tried[]> {
     try {
       const to = sent.destination === undefined ? target : resolveTarget(target, sent.destination)
       const headers = requestHeaders(sent, defaults)
-      return await exchange(to, headers, sent.body ?? new Uint8Array(), messages.length, limit)
+      return await exchange(to, headers, sent.body ?? new Uint8Array(), messages.length, limitMs)
     } catch (error) {
       // Nothing that is known to be a message's own fault: node:http refused it, or a fault of ours.
       const fault =
@@ -100,21 +100,19 @@ export function httpPublisher(options: BatchedOptions): Publisher {
     headers: RequestHeaders,
     body: Uint8Array,
     count: number,
-    limit: AbortSignal,
+    limitMs: number,
   ): Promise<readonly Tried[]> {
-    const ended = signal === undefined ? limit : AbortSignal.any([limit, signal])
-    const where = describeTarget(to)
     try {
-      const response = await context.with(SUPPRESSED, client.request, undefined, to.url, headers, body, ended)
-      return await answersOf(response, count, where)
+      const response = await context.with(SUPPRESSED, client.request, undefined, to, headers, body, limitMs)
+      return await answersOf(response, count, to.name)
     } catch (error) {
       if (!(error instanceof RequestFailedError)) throw error
-      const text = limit.aborted
-        ? `no answer from ${where} within ${timeoutMs} ms`
-        : `cannot reach ${where}: ${signal?.aborted ? 'the publisher was aborted' : error.message}`
+      const text =
+        error.progress === 'late'
+          ? `no answer from ${to.name} within ${timeoutMs} ms`
+          : `cannot reach ${to.name}: ${error.message}`
       const result: PublishResult = { ok: false, error: new UnavailableError(text, { cause: error }) }
-      const again = ended.aborted ? 'never' : AGAIN[error.progress]
-      return Array.from({ length: count }, () => ({ result, again }))
+      return Array.from({ length: count }, () => ({ result, again: AGAIN[error.progress] }))
     }
   }
 
@@ -133,8 +131,8 @@ export function httpPublisher(options: BatchedOptions): Publisher {
         lanes.run(keysOf(run), async (before) => {
           // Or a server that is silent would hold up a queue of one key for as long as it is, times the time of each.
           if (before.some(isStuck) && performance.now() - calledMs >= timeoutMs) return late(run)
-          const one = (left: readonly Message[], limit: AbortSignal) =>
-            send(left, isBatch ? batchOf(left, hop) : run[0], limit)
+          const one = (left: readonly Message[], limitMs: number) =>
+            send(left, isBatch ? batchOf(left, hop) : run[0], limitMs)
           return sendWithRetry(run, one, retrying)
         }),
       ),
@@ -163,7 +161,13 @@ export function httpPublisher(options: BatchedOptions): Publisher {
 }
 
 /** A stale connection tells nothing of the server. What may have been received is not sent twice without need. */
-const AGAIN = { stale: 'at once', unsent: 'later', unknown: 'never' } as const
+const AGAIN = {
+  stale: 'at once',
+  unsent: 'later',
+  late: 'never',
+  aborted: 'never',
+  unknown: 'never',
+} as const
 
 function isStuck(results: readonly PublishResult[] = []): boolean {
   return results.some((result) => !result.ok && result.error instanceof UnavailableError)

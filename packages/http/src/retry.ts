@@ -28,48 +28,42 @@ export interface Retrying {
 
 /**
  * Sends messages that share a request, and those of them again that may be, until all are confirmed or refused for good,
- * attempts are spent, or the time is up. `send` is given what is left, and the signal that ends its request.
+ * attempts are spent, or the time is up. `send` is given what is left of the messages, and of the time.
  */
 export async function sendWithRetry(
   messages: readonly Message[],
-  send: (messages: readonly Message[], signal: AbortSignal) => Promise<readonly Tried[]>,
+  send: (messages: readonly Message[], limitMs: number) => Promise<readonly Tried[]>,
   { retry, timeoutMs, stopped }: Retrying,
 ): Promise<readonly PublishResult[]> {
   const options = typeof retry === 'object' ? retry : {}
   const { attempts = retry === false ? 1 : 5, minMs = 200, maxMs = 5000 } = options
-  const limit = new AbortController()
-  const timer = setTimeout(() => limit.abort(), timeoutMs)
   const deadline = performance.now() + timeoutMs
   const results: PublishResult[] = []
   /** Indices of those that are not answered for good. */
   let left = [...messages.keys()]
   let failures = 0
   let repeated = false
-  try {
-    for (let resends = 0; ; resends++) {
-      const tried = await send(
-        left.length === messages.length ? messages : messages.filter((_, index) => left.includes(index)),
-        limit.signal,
-      )
-      for (const [place, { result }] of tried.entries()) {
-        const index = left[place]
-        if (index !== undefined) results[index] = resends === 0 ? result : { ...result, resends }
-      }
-      if (!repeated && tried.some(({ again }) => again === 'at once')) {
-        repeated = true
-        continue
-      }
-      const later = tried.filter(({ again }) => again === 'later')
-      if (later.length === 0 || ++failures >= attempts) break
-      const waitMs = Math.max(backoffMs(failures, { minMs, maxMs }), ...later.map(retryAfterOf))
-      // Whoever asked for longer than there is time is told to its caller, who may have more.
-      if (performance.now() + waitMs >= deadline) break
-      await delay(waitMs, undefined, { signal: stopped }).catch(() => undefined)
-      if (stopped.aborted) break
-      left = left.filter((_, place) => tried[place]?.again === 'later')
+  for (let resends = 0; ; resends++) {
+    const tried = await send(
+      left.length === messages.length ? messages : messages.filter((_, index) => left.includes(index)),
+      resends === 0 ? timeoutMs : Math.max(1, deadline - performance.now()),
+    )
+    for (const [place, { result }] of tried.entries()) {
+      const index = left[place]
+      if (index !== undefined) results[index] = resends === 0 ? result : { ...result, resends }
     }
-  } finally {
-    clearTimeout(timer)
+    if (!repeated && tried.some(({ again }) => again === 'at once')) {
+      repeated = true
+      continue
+    }
+    const later = tried.filter(({ again }) => again === 'later')
+    if (later.length === 0 || ++failures >= attempts) break
+    const waitMs = Math.max(backoffMs(failures, { minMs, maxMs }), ...later.map(retryAfterOf))
+    // Whoever asked for longer than there is time is told to its caller, who may have more.
+    if (performance.now() + waitMs >= deadline) break
+    await delay(waitMs, undefined, { signal: stopped }).catch(() => undefined)
+    if (stopped.aborted) break
+    left = left.filter((_, place) => tried[place]?.again === 'later')
   }
   return results
 }

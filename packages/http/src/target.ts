@@ -1,9 +1,15 @@
+import type { RequestOptions } from 'node:http'
+import { urlToHttpOptions } from 'node:url'
 import { PermanentError, type Publisher } from '@throughline/core'
 
 /** An address to post to, its secrets apart. */
 export interface Target {
   /** Without user info. */
   readonly url: URL
+  /** The same for node:http, which would take a URL apart for each request. */
+  readonly address: Pick<RequestOptions, 'hostname' | 'port' | 'path'>
+  /** Origin and path, for messages. */
+  readonly name: string
   /** From the URL's user info. */
   readonly authorization: string | undefined
   readonly attributes: NonNullable<Publisher['attributes']>
@@ -19,7 +25,7 @@ export function parseTarget(text: string): Target {
   url.username = ''
   url.password = ''
   url.hash = ''
-  return { url, authorization, attributes: targetAttributes(url) }
+  return { ...placeOf(url), authorization, attributes: targetAttributes(url) }
 }
 
 /** `destination`, a path or URL, on the target's own origin. Throws PermanentError for another: headers may hold secrets. */
@@ -34,12 +40,12 @@ export function resolveTarget(target: Target, destination: string): Target {
   url.username = ''
   url.password = ''
   url.hash = ''
-  return { ...target, url }
+  return { ...target, ...placeOf(url) }
 }
 
-/** Origin and path, for messages. */
-export function describeTarget({ url }: Target): string {
-  return `${url.origin}${url.pathname}`
+function placeOf(url: URL): Pick<Target, 'url' | 'address' | 'name'> {
+  const { hostname, port, path } = urlToHttpOptions(url)
+  return { url, address: { hostname, port, path }, name: `${url.origin}${url.pathname}` }
 }
 
 /** By OpenTelemetry's HTTP conventions; query values are dropped, their names stay. */

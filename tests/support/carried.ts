@@ -54,7 +54,7 @@ const FRAME_BYTES = 131_072
 /** As node:http writes a request's head and reads it again: a line a value, in Latin-1, its ends trimmed. */
 function sentHeaders(message: Message): string[] {
   return Object.entries(requestHeaders(message, [])).flatMap(([name, values]) =>
-    values.flatMap((value) => [name, Buffer.from(value, 'latin1').toString('latin1').trim()]),
+    [values].flat().flatMap((value) => [name, Buffer.from(value, 'latin1').toString('latin1').trim()]),
   )
 }
 

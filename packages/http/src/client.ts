@@ -82,7 +82,7 @@ export function createClient(
     return new Promise<IncomingMessage>((resolve, reject) => {
       let connected = false
       let isLate = false
-      headers['content-length'] = [String(body.byteLength)]
+      headers['content-length'] = String(body.byteLength)
       const sent = send({ ...to.address, agent, method, headers })
       const timer = setTimeout(() => {
         isLate = true

@@ -23,7 +23,7 @@ export function fetchIncoming(request: Request): { incoming: Incoming; response:
     get query() {
       return new URL(request.url).search.slice(1)
     },
-    headers: () => fieldHeaders([...request.headers]),
+    headers: () => fieldHeaders(request.headers),
     header(name) {
       const value = request.headers.get(name)
       return value === null ? undefined : readFieldValue(value)

@@ -17,7 +17,8 @@ const HOP_BY_HOP = new Set([
 
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 // What may not stand in a field value, or would be trimmed from its ends (RFC 9110 §5.5).
-const NOT_TEXT = /[^\x20-\x7e]+|^ +| +$/g
+const HAS_NO_TEXT = /[^\x20-\x7e]|^ | $/
+const NO_TEXT = /[^\x20-\x7e]+|^ +| +$/g
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /** True when HTTP can have a header of this name (RFC 9110 §5.1). */
@@ -31,7 +32,10 @@ export function isConnectionHeader(name: string): boolean {
 }
 
 /** Headers as node:http takes them. Not its flat array, which instrumentations of it mangle. */
-export type RequestHeaders = Record<string, string[]>
+export type RequestHeaders = Record<string, string | string[]>
+
+/** No name is met in it, as in `Object.create(null)`, of which V8 would make a slow dictionary. */
+const NO_HEADERS: RequestHeaders = Object.freeze(Object.create(null))
 
 /**
  * A message's headers for a request, and those of `defaults` of which the message has none. What is not printable ASCII
@@ -39,13 +43,19 @@ export type RequestHeaders = Record<string, string[]>
  */
 export function requestHeaders(message: Message, defaults: readonly Header[]): RequestHeaders {
   const { contentType } = message
-  // Names as they were first written, by their lower case.
-  const spelling = new Map<string, string>()
-  const headers: RequestHeaders = Object.create(null)
+  const headers: RequestHeaders = Object.create(NO_HEADERS)
+  /** Names that were first written in other letters, by their lower case. */
+  let spellings: Map<string, string> | undefined
+  const spelled = (name: string, lower: string) =>
+    lower in headers ? lower : (spellings?.get(lower) ?? name)
   const add = (name: string, lower: string, value: HeaderValue) => {
-    const spelled = spelling.get(lower) ?? name
-    spelling.set(lower, spelled)
-    headers[spelled] = [...(headers[spelled] ?? []), fieldValue(value)]
+    const known = spelled(name, lower)
+    if (known !== lower) {
+      spellings ??= new Map()
+      spellings.set(lower, known)
+    }
+    const before = headers[known]
+    headers[known] = before === undefined ? fieldValue(value) : [before, fieldValue(value)].flat()
   }
   for (const [name, value] of message.headers) {
     const lower = name.toLowerCase()
@@ -60,13 +70,15 @@ export function requestHeaders(message: Message, defaults: readonly Header[]): R
   if (contentType !== undefined) add('content-type', 'content-type', contentType)
   for (const [name, value] of defaults) {
     const lower = name.toLowerCase()
-    if (!spelling.has(lower)) add(name, lower, value)
+    if (!(spelled(name, lower) in headers)) add(name, lower, value)
   }
   return headers
 }
 
 function fieldValue(value: HeaderValue): string {
-  if (typeof value === 'string') return value.replace(NOT_TEXT, (run) => percentEncode(Buffer.from(run)))
+  if (typeof value === 'string') {
+    return HAS_NO_TEXT.test(value) ? value.replace(NO_TEXT, (run) => percentEncode(Buffer.from(run))) : value
+  }
   try {
     return fieldValue(utf8.decode(value))
   } catch {
@@ -76,26 +88,32 @@ function fieldValue(value: HeaderValue): string {
 
 /** A received request's headers in order, from node:http's flat array. `content-type` is the message's own. */
 export function messageHeaders(rawHeaders: readonly string[]): Header[] {
-  const fields: [string, string][] = []
-  for (let i = 0; i + 1 < rawHeaders.length; i += 2)
-    fields.push([rawHeaders[i] ?? '', rawHeaders[i + 1] ?? ''])
-  return fieldHeaders(fields)
-}
-
-/** The same from names and values. HTTP/2's own (`:path`) are no headers of the message. */
-export function fieldHeaders(fields: readonly (readonly [name: string, value: string])[]): Header[] {
   const headers: Header[] = []
-  for (const [name, value] of fields) {
-    if (name.startsWith(':') || name.toLowerCase() === 'content-type') continue
-    headers.push([name, readFieldValue(value)])
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i] ?? ''
+    if (isMessageHeader(name)) headers.push([name, readFieldValue(rawHeaders[i + 1] ?? '')])
   }
   return headers
+}
+
+/** The same from names and values. */
+export function fieldHeaders(fields: Iterable<readonly [name: string, value: string]>): Header[] {
+  const headers: Header[] = []
+  for (const [name, value] of fields) {
+    if (isMessageHeader(name)) headers.push([name, readFieldValue(value)])
+  }
+  return headers
+}
+
+/** HTTP/2's own (`:path`) are no headers of the message. */
+function isMessageHeader(name: string): boolean {
+  return !name.startsWith(':') && name.toLowerCase() !== 'content-type'
 }
 
 /** Node reads header bytes as Latin-1; senders that do not encode mostly write UTF-8. What is not UTF-8 stays Latin-1. */
 export function readFieldValue(value: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: the ASCII range
-  if (/^[\x00-\x7f]*$/.test(value)) return value
+  if (!/[^\x00-\x7f]/.test(value)) return value
   try {
     return utf8.decode(Buffer.from(value, 'latin1'))
   } catch {

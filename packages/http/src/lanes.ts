@@ -12,16 +12,22 @@ export function createLanes<Result>() {
     task: (before: readonly (Result | undefined)[]) => Promise<Result>,
   ): Promise<Result> {
     if (keys.length === 0) return task([])
-    const names = new Set(keys.map((key) => Buffer.from(key).toString('latin1')))
-    const before = [...names].flatMap((name) => tails.get(name) ?? [])
+    const names = keys.map(nameOf)
+    const before = names.flatMap((name) => tails.get(name) ?? [])
     const result = before.length === 0 ? task([]) : Promise.all(before).then(task)
-    const forget = () => {
+    const done = (value: Result | undefined) => {
       for (const name of names) if (tails.get(name) === tail) tails.delete(name)
+      return value
     }
-    const tail = result.catch(() => undefined).finally(forget)
+    const tail = result.then(done, () => done(undefined))
     for (const name of names) tails.set(name, tail)
     return result
   }
 
   return { run }
+}
+
+/** A text and its bytes are one key. Keys that are no UTF-8 may share a name, which costs them no more than waiting. */
+function nameOf(key: Key): string {
+  return typeof key === 'string' ? key : Buffer.from(key).toString()
 }

@@ -11,8 +11,8 @@ import {
 } from '@throughline/core'
 import { batchOf } from './batch.ts'
 import { type ClientOptions, createClient, RequestFailedError } from './client.ts'
-import { gather, single } from './gather.ts'
-import { isConnectionHeader, isHeaderName, type RequestHeaders, requestHeaders } from './headers.ts'
+import { gather, type Run, single } from './gather.ts'
+import { isConnectionHeader, isHeaderName, requestHeaders } from './headers.ts'
 import { createLanes } from './lanes.ts'
 import { answersOf } from './response.ts'
 import { type RetryOptions, sendWithRetry, type Tried } from './retry.ts'
@@ -43,6 +43,7 @@ export interface HttpPublisherOptions extends ClientOptions {
 export type BatchedOptions = HttpPublisherOptions & { readonly batched?: boolean }
 
 const DEFAULT_TIMEOUT_MS = 30_000
+const NO_BODY = new Uint8Array()
 
 /**
  * The context of our calls: OpenTelemetry's suppress-tracing key, by its public name, so that instrumentations of HTTP
@@ -83,37 +84,46 @@ export function httpPublisher(options: BatchedOptions): Publisher {
     sent: Message,
     limitMs: number,
   ): Promise<readonly Tried[]> {
+    let to = target
     try {
-      const to = sent.destination === undefined ? target : resolveTarget(target, sent.destination)
+      if (sent.destination !== undefined) to = resolveTarget(target, sent.destination)
       const headers = requestHeaders(sent, defaults)
-      return await exchange(to, headers, sent.body ?? new Uint8Array(), messages.length, limitMs)
+      const body = sent.body ?? NO_BODY
+      const response = await context.with(SUPPRESSED, client.request, undefined, to, headers, body, limitMs)
+      return await answersOf(response, messages.length, to.name)
     } catch (error) {
-      // Nothing that is known to be a message's own fault: node:http refused it, or a fault of ours.
-      const fault =
-        error instanceof ThroughlineError ? error : new PermanentError(errorMessage(error), { cause: error })
-      return messages.map(() => ({ result: { ok: false, error: fault }, again: 'never' }))
+      const tried = failed(error, to)
+      return messages.map(() => tried)
     }
   }
 
-  async function exchange(
-    to: Target,
-    headers: RequestHeaders,
-    body: Uint8Array,
-    count: number,
-    limitMs: number,
-  ): Promise<readonly Tried[]> {
-    try {
-      const response = await context.with(SUPPRESSED, client.request, undefined, to, headers, body, limitMs)
-      return await answersOf(response, count, to.name)
-    } catch (error) {
-      if (!(error instanceof RequestFailedError)) throw error
+  function failed(error: unknown, to: Target): Tried {
+    if (error instanceof RequestFailedError) {
       const text =
         error.progress === 'late'
           ? `no answer from ${to.name} within ${timeoutMs} ms`
           : `cannot reach ${to.name}: ${error.message}`
-      const result: PublishResult = { ok: false, error: new UnavailableError(text, { cause: error }) }
-      return Array.from({ length: count }, () => ({ result, again: AGAIN[error.progress] }))
+      const unavailable = new UnavailableError(text, { cause: error })
+      return { result: { ok: false, error: unavailable }, again: AGAIN[error.progress] }
     }
+    // Nothing that is known to be a message's own fault: node:http refused it, or a fault of ours.
+    const fault =
+      error instanceof ThroughlineError ? error : new PermanentError(errorMessage(error), { cause: error })
+    return { result: { ok: false, error: fault }, again: 'never' }
+  }
+
+  function sendRun(
+    { messages, isBatch }: Run,
+    hop: readonly Header[],
+    calledMs: number,
+  ): Promise<readonly PublishResult[]> {
+    const one = (left: readonly Message[], limitMs: number) =>
+      send(left, isBatch ? batchOf(left, hop) : messages[0], limitMs)
+    return lanes.run(keysOf(messages), (before) => {
+      // Or a server that is silent would hold up a queue of one key for as long as it is, times the time of each.
+      if (before.some(isStuck) && performance.now() - calledMs >= timeoutMs) return late(messages)
+      return sendWithRetry(messages, one, retrying)
+    })
   }
 
   async function publish(
@@ -124,24 +134,21 @@ export function httpPublisher(options: BatchedOptions): Publisher {
       const error = new UnavailableError('the publisher is closed')
       return messages.map(() => ({ ok: false, error }))
     }
-    const runs = batched ? gather(messages, limits) : messages.map((message) => single(message))
+    const runs = batched ? gather(messages, limits) : messages.map(single)
     const calledMs = performance.now()
-    const results = Promise.all(
-      runs.map(({ messages: run, isBatch }) =>
-        lanes.run(keysOf(run), async (before) => {
-          // Or a server that is silent would hold up a queue of one key for as long as it is, times the time of each.
-          if (before.some(isStuck) && performance.now() - calledMs >= timeoutMs) return late(run)
-          const one = (left: readonly Message[], limitMs: number) =>
-            send(left, isBatch ? batchOf(left, hop) : run[0], limitMs)
-          return sendWithRetry(run, one, retrying)
-        }),
-      ),
-    )
+    const sent = runs.map((run) => sendRun(run, hop, calledMs))
+    const [first] = sent
+    // Most calls have one message, and what joins promises costs several.
+    const results = sent.length === 1 && first !== undefined ? first : joined(sent)
     inFlight.add(results)
-    return results.then((answers) => answers.flat()).finally(() => inFlight.delete(results))
+    try {
+      return await results
+    } finally {
+      inFlight.delete(results)
+    }
   }
 
-  function late(messages: readonly Message[]): readonly PublishResult[] {
+  async function late(messages: readonly Message[]): Promise<readonly PublishResult[]> {
     const text = `not sent within ${timeoutMs} ms: the one of its key before it had no answer`
     return messages.map(() => ({ ok: false, error: new UnavailableError(text) }))
   }
@@ -168,6 +175,10 @@ const AGAIN = {
   aborted: 'never',
   unknown: 'never',
 } as const
+
+async function joined(sent: readonly Promise<readonly PublishResult[]>[]): Promise<readonly PublishResult[]> {
+  return (await Promise.all(sent)).flat()
+}
 
 function isStuck(results: readonly PublishResult[] = []): boolean {
   return results.some((result) => !result.ok && result.error instanceof UnavailableError)

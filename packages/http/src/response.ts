@@ -17,7 +17,7 @@ export async function answersOf(
   target: string,
 ): Promise<readonly Tried[]> {
   const statusCode = response.statusCode ?? 0
-  const all = (tried: Tried) => Array.from({ length: count }, () => tried)
+  const all = (tried: Tried) => new Array<Tried>(count).fill(tried)
   if (statusCode >= 200 && statusCode < 300) {
     await discard(response)
     return all({ result: { ok: true, statusCode }, again: 'never' })

@@ -35,35 +35,34 @@ export async function sendWithRetry(
   send: (messages: readonly Message[], limitMs: number) => Promise<readonly Tried[]>,
   { retry, timeoutMs, stopped }: Retrying,
 ): Promise<readonly PublishResult[]> {
+  const deadline = performance.now() + timeoutMs
+  let tried = await send(messages, timeoutMs)
+  const results = tried.map(({ result }) => result)
+  if (tried.every(({ again }) => again === 'never')) return results
   const options = typeof retry === 'object' ? retry : {}
   const { attempts = retry === false ? 1 : 5, minMs = 200, maxMs = 5000 } = options
-  const deadline = performance.now() + timeoutMs
-  const results: PublishResult[] = []
   /** Indices of those that are not answered for good. */
   let left = [...messages.keys()]
   let failures = 0
   let repeated = false
-  for (let resends = 0; ; resends++) {
-    const tried = await send(
-      left.length === messages.length ? messages : messages.filter((_, index) => left.includes(index)),
-      resends === 0 ? timeoutMs : Math.max(1, deadline - performance.now()),
-    )
+  for (let resends = 1; ; resends++) {
+    if (!repeated && tried.some(({ again }) => again === 'at once')) repeated = true
+    else {
+      const later = tried.filter(({ again }) => again === 'later')
+      if (later.length === 0 || ++failures >= attempts) break
+      const waitMs = Math.max(backoffMs(failures, { minMs, maxMs }), ...later.map(retryAfterOf))
+      // Whoever asked for longer than there is time is told to its caller, who may have more.
+      if (performance.now() + waitMs >= deadline) break
+      await delay(waitMs, undefined, { signal: stopped }).catch(() => undefined)
+      if (stopped.aborted) break
+      left = left.filter((_, place) => tried[place]?.again === 'later')
+    }
+    const again = left.length === messages.length ? messages : messages.filter((_, i) => left.includes(i))
+    tried = await send(again, Math.max(1, deadline - performance.now()))
     for (const [place, { result }] of tried.entries()) {
       const index = left[place]
-      if (index !== undefined) results[index] = resends === 0 ? result : { ...result, resends }
+      if (index !== undefined) results[index] = { ...result, resends }
     }
-    if (!repeated && tried.some(({ again }) => again === 'at once')) {
-      repeated = true
-      continue
-    }
-    const later = tried.filter(({ again }) => again === 'later')
-    if (later.length === 0 || ++failures >= attempts) break
-    const waitMs = Math.max(backoffMs(failures, { minMs, maxMs }), ...later.map(retryAfterOf))
-    // Whoever asked for longer than there is time is told to its caller, who may have more.
-    if (performance.now() + waitMs >= deadline) break
-    await delay(waitMs, undefined, { signal: stopped }).catch(() => undefined)
-    if (stopped.aborted) break
-    left = left.filter((_, place) => tried[place]?.again === 'later')
   }
   return results
 }

@@ -3,8 +3,12 @@ import { test } from 'node:test'
 import { type Header, PermanentError } from '@throughline/core'
 import { messageHeaders, requestHeaders } from '../src/headers.ts'
 
-const send = (headers: Header[], defaults: Header[] = [], contentType?: string) =>
-  requestHeaders({ body: null, headers, ...(contentType === undefined ? {} : { contentType }) }, defaults)
+/** The values of each header, by its name as it is sent. */
+function send(headers: Header[], defaults: Header[] = [], contentType?: string) {
+  const message = { body: null, headers, ...(contentType === undefined ? {} : { contentType }) }
+  const sent = Object.entries(requestHeaders(message, defaults))
+  return Object.fromEntries(sent.map(([name, values]) => [name, [values].flat()]))
+}
 
 test('any value can be sent; what HTTP cannot say is percent-encoded', () => {
   const sent = send([

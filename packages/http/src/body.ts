@@ -29,13 +29,13 @@ export function readBody(request: IncomingMessage, limitBytes: number): Promise<
       } else chunks.push(chunk)
     }
     request.on('data', onData)
-    request.once('end', () => {
+    request.on('end', () => {
       ended = true
       resolve(joined(chunks, size))
     })
-    request.once('error', reject)
+    request.on('error', reject)
     // Every request closes: an error is made, with its stack, only where it is one.
-    request.once('close', () => {
+    request.on('close', () => {
       if (!ended) reject(new Error('the caller went away'))
     })
   })

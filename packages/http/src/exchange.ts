@@ -19,9 +19,8 @@ export interface Exchange {
   timer: NodeJS.Timeout | undefined
   /** None until the body is there; then one, or one for each event of a batch. */
   deliveries: readonly HttpDelivery[]
-  isBatch: boolean
-  /** Of the deliveries that are settled. */
-  readonly answers: Map<Delivery, Answer>
+  /** Of a batch: those of its deliveries that are settled. */
+  answers: Map<Delivery, Answer> | null
 }
 
 export function newExchange(incoming: Incoming, arrival: Context): Exchange {
@@ -31,8 +30,7 @@ export function newExchange(incoming: Incoming, arrival: Context): Exchange {
     arrival,
     timer: undefined,
     deliveries: [],
-    isBatch: false,
-    answers: new Map(),
+    answers: null,
   }
 }
 
@@ -60,7 +58,7 @@ export function deliveriesOf(
     : incoming.headers()
   const message: Message = { body, headers, ...(contentType === undefined ? {} : { contentType }) }
   const batch = maxBatchEvents === null ? null : batchMessages(message, maxBatchEvents)
-  exchange.isBatch = batch !== null
+  if (batch !== null) exchange.answers = new Map()
   const shared = {
     position: { destination: path },
     attempt: 1,

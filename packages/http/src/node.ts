@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Header } from '@throughline/core'
 import { type Answer, answerBody, answerHeaders } from './answer.ts'
 import { readBody } from './body.ts'
 import { messageHeaders, readFieldValue } from './headers.ts'
@@ -10,28 +11,58 @@ const KEPT_BODY_BYTES = 64 * 1024
 
 /** A request of node:http's server, or of a framework over it. */
 export function nodeIncoming(request: IncomingMessage, response: ServerResponse): Incoming {
-  const answer = (what: Answer, close: boolean) => writeAnswer(request, response, what, close)
-  return {
-    method: request.method ?? '',
-    get query() {
-      return /\?([^#]*)/.exec(request.url ?? '')?.[1] ?? ''
-    },
-    headers: () => messageHeaders(request.rawHeaders),
-    header(name) {
-      const value = request.headers[name]
-      const text = Array.isArray(value) ? value.join(', ') : value
-      return text === undefined ? undefined : readFieldValue(text)
-    },
-    clientAddress: request.socket.remoteAddress,
-    body: (limitBytes) => readBody(request, limitBytes),
-    answer,
-    /** A connection is kept only where little is left to read; a caller that announces no length, or a great one, is not listened to. */
-    refuse(what) {
-      const chunked = request.headers['transfer-encoding'] !== undefined
-      const length = Number(request.headers['content-length'] ?? 0)
-      answer(what, chunked || !(length <= KEPT_BODY_BYTES))
-    },
-    onEnd: (listener) => void response.once('close', listener),
+  return new NodeIncoming(request, response)
+}
+
+/** A class for the sake of its getters and methods: a literal would make each of them again for every request. */
+class NodeIncoming implements Incoming {
+  readonly #request: IncomingMessage
+  readonly #response: ServerResponse
+  constructor(request: IncomingMessage, response: ServerResponse) {
+    this.#request = request
+    this.#response = response
+  }
+
+  get method(): string {
+    return this.#request.method ?? ''
+  }
+
+  get query(): string {
+    return /\?([^#]*)/.exec(this.#request.url ?? '')?.[1] ?? ''
+  }
+
+  headers(): Header[] {
+    return messageHeaders(this.#request.rawHeaders)
+  }
+
+  header(name: string): string | undefined {
+    const value = this.#request.headers[name]
+    const text = Array.isArray(value) ? value.join(', ') : value
+    return text === undefined ? undefined : readFieldValue(text)
+  }
+
+  get clientAddress(): string | undefined {
+    return this.#request.socket.remoteAddress
+  }
+
+  body(limitBytes: number): Promise<Uint8Array> {
+    return readBody(this.#request, limitBytes)
+  }
+
+  answer(what: Answer, close: boolean): void {
+    writeAnswer(this.#request, this.#response, what, close)
+  }
+
+  /** A connection is kept only where little is left to read; a caller that announces no length, or a great one, is not listened to. */
+  refuse(what: Answer): void {
+    const { headers } = this.#request
+    const chunked = headers['transfer-encoding'] !== undefined
+    const length = Number(headers['content-length'] ?? 0)
+    this.answer(what, chunked || !(length <= KEPT_BODY_BYTES))
+  }
+
+  onEnd(listener: () => void): void {
+    this.#response.on('close', listener)
   }
 }
 
@@ -43,12 +74,11 @@ export function nodeIncoming(request: IncomingMessage, response: ServerResponse)
 function writeAnswer(request: IncomingMessage, response: ServerResponse, answer: Answer, close: boolean) {
   if (response.headersSent || response.destroyed) return
   const body = answerBody(answer)
-  response.writeHead(answer.status, {
-    ...answerHeaders(answer),
-    ...(body === '' ? {} : { 'content-length': String(Buffer.byteLength(body)) }),
-    // HTTP/2 has no such header.
-    ...(close && request.httpVersionMajor < 2 ? { connection: 'close' } : {}),
-  })
+  const headers = answerHeaders(answer)
+  if (body !== '') headers['content-length'] = String(Buffer.byteLength(body))
+  // HTTP/2 has no such header.
+  if (close && request.httpVersionMajor < 2) headers.connection = 'close'
+  response.writeHead(answer.status, headers)
   if (request.complete || !close) {
     response.end(body)
     return

@@ -43,7 +43,7 @@ export function sharedServer(listen: ListenAddress, options: ServerOptions = {})
     const answering = new Set<ServerResponse>()
     const dispatch = (request: IncomingMessage, response: ServerResponse) => {
       answering.add(response)
-      response.once('close', () => answering.delete(response))
+      response.on('close', () => answering.delete(response))
       route(request, response)
     }
     const server = createServer(
@@ -76,11 +76,12 @@ export function sharedServer(listen: ListenAddress, options: ServerOptions = {})
   }
 
   function route(request: IncomingMessage, response: ServerResponse): void {
-    const path = pathOf(request.url ?? '')
-    const endpoint = endpoints.get(path)
+    const { url = '' } = request
     const incoming = nodeIncoming(request, response)
+    const endpoint = endpoints.get(url) ?? endpoints.get(pathOf(url))
     if (endpoint !== undefined) endpoint.handle(incoming)
-    else incoming.refuse(problem(404, 'TL_PATH_UNKNOWN', `nothing is received at ${path.slice(0, 128)}`))
+    else
+      incoming.refuse(problem(404, 'TL_PATH_UNKNOWN', `nothing is received at ${pathOf(url).slice(0, 128)}`))
   }
 
   async function attach(endpoint: Endpoint): Promise<void> {

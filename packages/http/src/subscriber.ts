@@ -71,7 +71,8 @@ export function httpSubscriber(
   const exchanges = new Set<Exchange>()
   const unsettled = new Map<Delivery, Exchange>()
   let waiting: HttpDelivery[] = []
-  let changed = Promise.withResolvers<void>()
+  /** Made by who waits for it. */
+  let changed: PromiseWithResolvers<void> | null = null
   let attached: Promise<void> | null = null
   let draining = false
   let closed = false
@@ -79,8 +80,8 @@ export function httpSubscriber(
   const endpoint = { path, handle }
 
   function notify(): void {
-    changed.resolve()
-    changed = Promise.withResolvers()
+    changed?.resolve()
+    changed = null
   }
 
   function handle(incoming: Incoming): void {
@@ -99,7 +100,7 @@ export function httpSubscriber(
   async function receive(exchange: Exchange): Promise<void> {
     const { incoming } = exchange
     exchanges.add(exchange)
-    exchange.timer = setTimeout(() => late(exchange), bodyTimeoutMs)
+    exchange.timer = setTimeout(late, bodyTimeoutMs, exchange)
     incoming.onEnd(() => end(exchange, 'the caller went away'))
     try {
       const body = await incoming.body(maxBodyBytes)
@@ -119,7 +120,7 @@ export function httpSubscriber(
       answer(exchange, NO_CONTENT, draining)
       return
     }
-    exchange.timer = setTimeout(() => expire(exchange), answerTimeoutMs)
+    exchange.timer = setTimeout(expire, answerTimeoutMs, exchange)
     for (const delivery of exchange.deliveries) {
       unsettled.set(delivery, exchange)
       waiting.push(delivery)
@@ -140,7 +141,7 @@ export function httpSubscriber(
 
   /** Answers a request; `what` holds for those of its deliveries that are not settled. */
   function answer(exchange: Exchange, what: Answer, close: boolean): void {
-    const { incoming, isBatch, deliveries, answers } = exchange
+    const { incoming, deliveries, answers } = exchange
     exchanges.delete(exchange)
     clearTimeout(exchange.timer)
     for (const delivery of deliveries) unsettled.delete(delivery)
@@ -148,7 +149,8 @@ export function httpSubscriber(
     if (first !== undefined && waiting.includes(first)) {
       waiting = waiting.filter((delivery) => !deliveries.includes(delivery))
     }
-    const own = isBatch ? batchAnswer(deliveries.map((delivery) => answers.get(delivery) ?? what)) : what
+    const own =
+      answers === null ? what : batchAnswer(deliveries.map((delivery) => answers.get(delivery) ?? what))
     incoming.answer(isPrivate ? privately(own) : own, close)
   }
 
@@ -192,8 +194,14 @@ export function httpSubscriber(
     signal?.addEventListener('abort', drain, { once: true })
     try {
       while (!closed && !signal?.aborted) {
-        if (waiting.length > 0) yield waiting.splice(0)
-        else await changed.promise
+        if (waiting.length > 0) {
+          const arrived = waiting
+          waiting = []
+          yield arrived
+        } else {
+          changed ??= Promise.withResolvers()
+          await changed.promise
+        }
       }
     } finally {
       signal?.removeEventListener('abort', drain)
@@ -207,8 +215,10 @@ export function httpSubscriber(
       const exchange = unsettled.get(delivery)
       if (exchange === undefined) continue
       unsettled.delete(delivery)
-      exchange.answers.set(delivery, what)
-      if (exchange.answers.size === exchange.deliveries.length) answer(exchange, what, draining)
+      const answers = exchange.answers?.set(delivery, what)
+      if (answers === undefined || answers.size === exchange.deliveries.length) {
+        answer(exchange, what, draining)
+      }
     }
   }
 

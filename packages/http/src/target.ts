@@ -7,7 +7,7 @@ export interface Target {
   /** Without user info. */
   readonly url: URL
   /** The same for node:http, which would take a URL apart for each request. */
-  readonly address: Pick<RequestOptions, 'hostname' | 'port' | 'path'>
+  readonly address: Pick<RequestOptions, 'host' | 'port' | 'path'>
   /** Origin and path, for messages. */
   readonly name: string
   /** From the URL's user info. */
@@ -45,7 +45,7 @@ export function resolveTarget(target: Target, destination: string): Target {
 
 function placeOf(url: URL): Pick<Target, 'url' | 'address' | 'name'> {
   const { hostname, port, path } = urlToHttpOptions(url)
-  return { url, address: { hostname, port, path }, name: `${url.origin}${url.pathname}` }
+  return { url, address: { host: hostname, port, path }, name: `${url.origin}${url.pathname}` }
 }
 
 /** By OpenTelemetry's HTTP conventions; query values are dropped, their names stay. */

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict'
-import { type TestContext, test } from 'node:test'
+import { test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import {
-  Admin,
   Connection,
   Consumer,
   consumerFetchesChannel,
@@ -10,22 +9,25 @@ import {
   consumerGroupDescribeV0,
 } from '@platformatic/kafka'
 import type { Delivery } from '@throughline/core'
-import type { KafkaSubscriberOptions } from '@throughline/kafka'
 import { eventually } from '@throughline/testkit'
-import { kafkaProxy } from './relay.ts'
 import {
   ACCEPT,
   brokers,
   committedOffsets,
   confirmed,
+  memberOf,
   message,
   newGroup,
   newTopic,
   numbered,
+  proxyOf,
   publisherOf,
+  publishToBoth,
   subscriberOf,
   take,
   textOfBody,
+  untilCommitted,
+  withAdmin,
 } from './support.ts'
 
 /** What each protocol is given, and how long its group waits for a silent member: the test brokers' own, where they say. */
@@ -33,19 +35,6 @@ const protocols = [
   { groupProtocol: 'classic', sessionMs: 3000, times: { sessionTimeoutMs: 3000 } },
   { groupProtocol: 'consumer', sessionMs: 6000, times: {} },
 ] as const
-
-/** Reads on its own until it is closed, and settles as it goes where it is told to. */
-function reader(t: TestContext, options: KafkaSubscriberOptions, settles: boolean) {
-  const subscriber = subscriberOf(t, { commitIntervalMs: 10, ...options })
-  const got: Delivery[] = []
-  async function read(): Promise<void> {
-    for await (const deliveries of subscriber.deliveries()) {
-      got.push(...deliveries)
-      if (settles) await subscriber.settle(deliveries, ACCEPT)
-    }
-  }
-  return { subscriber, got, ended: read() }
-}
 
 /** Calls of the driver while `work` runs, of clients of this group. */
 async function callsDuring(
@@ -83,12 +72,8 @@ async function describeGroup(group: string) {
 async function memberIds(groupProtocol: 'classic' | 'consumer', group: string): Promise<readonly string[]> {
   if (groupProtocol === 'consumer')
     return (await describeGroup(group)).members.map(({ memberId }) => memberId)
-  const admin = new Admin({ clientId: 'test', bootstrapBrokers: [brokers()] })
-  try {
-    return [...((await admin.describeGroups({ groups: [group] })).get(group)?.members.keys() ?? [])]
-  } finally {
-    await admin.close()
-  }
+  const groups = await withAdmin((admin) => admin.describeGroups({ groups: [group] }))
+  return [...(groups.get(group)?.members.keys() ?? [])]
 }
 
 for (const { groupProtocol, sessionMs, times } of protocols) {
@@ -121,7 +106,7 @@ for (const { groupProtocol, sessionMs, times } of protocols) {
     assert.ok(fetches <= 1, `${fetches} fetches while the window was full`)
     assert.ok(held.every(({ signal }) => !signal?.aborted))
     await subscriber.settle(held, ACCEPT)
-    await eventually(async () => assert.equal((await committedOffsets(topic, group)).get(0), 10n))
+    await untilCommitted(topic, group, 10n)
     const after: readonly Delivery[] = (await next).value ?? []
     assert.equal(after[0]?.position.offset, 10n)
   })
@@ -129,25 +114,24 @@ for (const { groupProtocol, sessionMs, times } of protocols) {
   test(`${groupProtocol}: what a member settles after the group has thrown it out does not count`, async (t) => {
     const topic = await newTopic()
     const group = newGroup()
-    const proxy = await kafkaProxy(brokers())
-    t.after(() => proxy.close())
+    const proxy = await proxyOf(t)
     await publisherOf(t, topic).publish(numbered(5))
     // It does not give up by itself before the group gives it up.
     const options = { ...common, topics: [topic], group, lostAfterMs: 60_000, commitIntervalMs: 10 }
     const silent = subscriberOf(t, options, proxy.address)
     const held = await take(silent, 5)
     proxy.stall()
-    const other = reader(t, { ...common, topics: [topic], group }, false)
+    const other = memberOf(t, { ...common, topics: [topic], group }, false)
     await eventually(() => assert.equal(other.got.length, 5), { timeoutMs: 30_000 })
     await other.subscriber.settle(other.got.slice(0, 2), ACCEPT)
-    await eventually(async () => assert.equal((await committedOffsets(topic, group)).get(0), 2n))
+    await untilCommitted(topic, group, 2n)
     // Its commit is held back on the way, and arrives when the partition is another member's.
     await silent.settle(held, ACCEPT)
     await proxy.restore()
     await eventually(() => assert.ok(held.every(({ signal }) => signal?.aborted)), { timeoutMs: 10_000 })
     assert.equal((await committedOffsets(topic, group)).get(0), 2n)
     await other.subscriber.settle(other.got.slice(2), ACCEPT)
-    await eventually(async () => assert.equal((await committedOffsets(topic, group)).get(0), 5n))
+    await untilCommitted(topic, group, 5n)
   })
 
   test(`${groupProtocol}: a member with a name comes back to its partitions, and the group does not rebalance`, async (t) => {
@@ -155,8 +139,8 @@ for (const { groupProtocol, sessionMs, times } of protocols) {
     const group = newGroup()
     const toPartition = (partition: number) => publisherOf(t, topic, { partition })
     const options = { ...common, topics: [topic], group }
-    const stays = reader(t, { ...options, instanceId: 'stays' }, true)
-    const leaves = reader(t, { ...options, instanceId: 'leaves' }, true)
+    const stays = memberOf(t, { ...options, instanceId: 'stays' }, true)
+    const leaves = memberOf(t, { ...options, instanceId: 'leaves' }, true)
     const all = [toPartition(0), toPartition(1)]
     // Until each has a partition of its own.
     await eventually(
@@ -177,7 +161,7 @@ for (const { groupProtocol, sessionMs, times } of protocols) {
         await leaves.subscriber.close()
         for (const publisher of all) await publisher.publish([message('meanwhile')])
         await eventually(() => assert.equal(textOfBody(stays.got.at(-1) ?? assert.fail()), 'meanwhile'))
-        const back = reader(t, { ...options, instanceId: 'leaves' }, true)
+        const back = memberOf(t, { ...options, instanceId: 'leaves' }, true)
         // What was read and not yet settled when it left comes again before it.
         await eventually(() => assert.equal(textOfBody(back.got.at(-1) ?? assert.fail()), 'meanwhile'))
         assert.ok(back.got.every(({ position }) => position.partition === partition))
@@ -192,11 +176,10 @@ for (const { groupProtocol, sessionMs, times } of protocols) {
   test(`${groupProtocol}: after a loss a member comes back as the one it was`, async (t) => {
     const topic = await newTopic(2)
     const group = newGroup()
-    const proxy = await kafkaProxy(brokers())
-    t.after(() => proxy.close())
+    const proxy = await proxyOf(t)
     const options = { ...common, topics: [topic], group, lostAfterMs: 300 }
     const subscriber = subscriberOf(t, options, proxy.address, 1000)
-    for (const partition of [0, 1]) await publisherOf(t, topic, { partition }).publish(numbered(3))
+    await publishToBoth(t, topic, numbered(3))
     const held = await take(subscriber, 6)
     const ids = await memberIds(groupProtocol, group)
     assert.equal(ids.length, 1)
@@ -213,11 +196,11 @@ for (const { groupProtocol, sessionMs, times } of protocols) {
 test('consumer: a delivery held for 10 s while another member joins: settled meanwhile, it is not handled twice', async (t) => {
   const topic = await newTopic(2)
   const group = newGroup()
-  for (const partition of [0, 1]) await publisherOf(t, topic, { partition }).publish(numbered(3))
+  await publishToBoth(t, topic, numbered(3))
   const options = { groupProtocol: 'consumer', topics: [topic], group } as const
   const first = subscriberOf(t, { ...options, revokeGraceMs: 15_000, commitIntervalMs: 60_000 })
   const held = await take(first, 6)
-  const second = reader(t, options, true)
+  const second = memberOf(t, options, true)
   await second.subscriber.open()
   // Longer than the session timeout: heartbeats go on while the partition that moves is waited for.
   await delay(10_000)
@@ -228,7 +211,7 @@ test('consumer: a delivery held for 10 s while another member joins: settled mea
     const committed = await committedOffsets(topic, group)
     assert.ok([...committed.values()].includes(3n))
   })
-  for (const partition of [0, 1]) await publisherOf(t, topic, { partition }).publish(numbered(1, 0, 3))
+  await publishToBoth(t, topic, numbered(1, 0, 3))
   await eventually(() => assert.equal(second.got.length, 1), { timeoutMs: 20_000 })
   assert.deepEqual(second.got.map(textOfBody), ['3'])
 })
@@ -237,9 +220,9 @@ test('members of both protocols share a group while it is moved', async (t) => {
   const topic = await newTopic(2)
   const group = newGroup()
   const options = { topics: [topic], group }
-  const old = reader(t, { ...options, groupProtocol: 'classic', sessionTimeoutMs: 6000 }, true)
+  const old = memberOf(t, { ...options, groupProtocol: 'classic', sessionTimeoutMs: 6000 }, true)
   await old.subscriber.open()
-  const fresh = reader(t, { ...options, groupProtocol: 'consumer' }, true)
+  const fresh = memberOf(t, { ...options, groupProtocol: 'consumer' }, true)
   const all = [0, 1].map((partition) => publisherOf(t, topic, { partition }))
   let sent = 0
   await eventually(

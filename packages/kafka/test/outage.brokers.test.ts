@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { UnavailableError } from '@throughline/core'
-import { kafkaProxy } from './relay.ts'
+import type { TcpProxy } from '@throughline/testkit'
 import {
   ACCEPT,
-  brokers,
   newGroup,
   newTopic,
   numbered,
+  proxyOf,
   publisherOf,
   subscriberOf,
   take,
@@ -15,13 +15,12 @@ import {
 } from './support.ts'
 
 for (const [how, breakIt] of [
-  ['is refused', (proxy: Proxy) => proxy.refuse()],
-  ['hangs', async (proxy: Proxy) => proxy.stall()],
+  ['is refused', (proxy: TcpProxy) => proxy.refuse()],
+  ['hangs', async (proxy: TcpProxy) => proxy.stall()],
 ] as const) {
   test(`reading throws when the broker ${how}, and goes on when it is called again`, async (t) => {
     const topic = await newTopic()
-    const proxy = await kafkaProxy(brokers())
-    t.after(() => proxy.close())
+    const proxy = await proxyOf(t)
     const times = { lostAfterMs: 500, sessionTimeoutMs: 2000 }
     const options = { topics: [topic], group: newGroup(), ...times }
     const subscriber = subscriberOf(t, options, proxy.address, 1000)
@@ -43,8 +42,7 @@ for (const [how, breakIt] of [
 
 test('close does not wait for a broker that hangs', async (t) => {
   const topic = await newTopic()
-  const proxy = await kafkaProxy(brokers())
-  t.after(() => proxy.close())
+  const proxy = await proxyOf(t)
   const subscriber = subscriberOf(t, { topics: [topic], group: newGroup() }, proxy.address)
   await publisherOf(t, topic).publish(numbered(1))
   const held = await take(subscriber, 1)
@@ -52,5 +50,3 @@ test('close does not wait for a broker that hangs', async (t) => {
   await subscriber.settle(held, ACCEPT)
   await subscriber.close()
 })
-
-type Proxy = Awaited<ReturnType<typeof kafkaProxy>>

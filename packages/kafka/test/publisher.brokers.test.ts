@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict'
 import { tracingChannel } from 'node:diagnostics_channel'
 import { test } from 'node:test'
-import { Admin, ListOffsetTimestamps } from '@platformatic/kafka'
+import { ListOffsetTimestamps } from '@platformatic/kafka'
 import { PermanentError, UnavailableError } from '@throughline/core'
 import { createTopics, kafkaTransport } from '@throughline/kafka'
 import { eventually } from '@throughline/testkit'
-import { kafkaProxy } from './relay.ts'
 import {
   brokers,
   confirmed,
@@ -13,10 +12,12 @@ import {
   newGroup,
   newTopic,
   numbered,
+  proxyOf,
   publisherOf,
+  readTopic,
   subscriberOf,
-  take,
   textOfBody,
+  withAdmin,
 } from './support.ts'
 
 const ALL_BYTES = Uint8Array.from({ length: 256 }, (_, index) => index)
@@ -41,7 +42,7 @@ test('bytes, headers and keys arrive exactly: nothing, one byte, all bytes, a me
     }),
   ]
   const results = confirmed(await publisherOf(t, topic).publish(sent))
-  const got = await take(subscriberOf(t, { topics: [topic], group: newGroup() }), sent.length)
+  const got = await readTopic(t, topic, sent.length)
   got.forEach(({ message: read, position }, index) => {
     const expected = sent[index]
     assert.deepEqual(read.body && Buffer.from(read.body), expected?.body && Buffer.from(expected.body))
@@ -67,7 +68,7 @@ test('each result has the partition and offset where its message stands', async 
     return publisher.publish([...keyed, ...unkeyed])
   })
   const results = confirmed((await Promise.all(calls)).flat())
-  const got = await take(subscriberOf(t, { topics: [topic], group: newGroup() }), 800)
+  const got = await readTopic(t, topic, 800)
   assert.equal(got.length, 800)
   const read = new Map(got.map((each) => [textOfBody(each), each.position]))
   results.forEach(({ partition, offset }, index) => {
@@ -81,7 +82,7 @@ test('messages of one key stay in one partition, in the order of the calls', asy
   const topic = await newTopic(3)
   const publisher = publisherOf(t, topic)
   await Promise.all(numbered(500, 5).map((each) => publisher.publish([each])))
-  const got = await take(subscriberOf(t, { topics: [topic], group: newGroup() }), 500)
+  const got = await readTopic(t, topic, 500)
   const byKey = Map.groupBy(got, ({ message: { key } }) => String(key))
   assert.equal(byKey.size, 5)
   for (const deliveries of byKey.values()) {
@@ -123,7 +124,7 @@ test('one message too large is its own error and does not spoil its batch', asyn
   const [failed] = results.filter((each) => !each.ok)
   assert.ok(failed?.error instanceof PermanentError)
   assert.equal(failed.error.code, 'TL_TOO_LARGE')
-  const got = await take(subscriberOf(t, { topics: [topic], group: newGroup() }), 8)
+  const got = await readTopic(t, topic, 8)
   assert.deepEqual(got.map(textOfBody), ['0', '1', '2', '3', '5', '6', '7', '8'])
 })
 
@@ -184,8 +185,7 @@ test('a fixed partition is kept, and one that does not exist is named', async (t
 
 test('with the broker away each message has its own UnavailableError, and later ones go through', async (t) => {
   const topic = await newTopic()
-  const proxy = await kafkaProxy(brokers())
-  t.after(() => proxy.close())
+  const proxy = await proxyOf(t)
   const publisher = publisherOf(t, topic, { brokers: proxy.address, timeoutMs: 1000 })
   confirmed(await publisher.publish([message('before')]))
   for (const breakIt of [() => proxy.refuse(), async () => proxy.stall()]) {
@@ -206,8 +206,7 @@ test('with the broker away each message has its own UnavailableError, and later 
 
 test('nothing is lost, nothing stands twice and no key loses its order when connections are cut again and again', async (t) => {
   const topic = await newTopic(3)
-  const proxy = await kafkaProxy(brokers())
-  t.after(() => proxy.close())
+  const proxy = await proxyOf(t)
   const publisher = publisherOf(t, topic, { brokers: proxy.address })
   const results: Promise<unknown>[] = []
   for (let from = 0; from < 2000; from += 50) {
@@ -275,7 +274,7 @@ for (const compression of ['gzip', 'snappy', 'lz4', 'zstd'] as const) {
     const publisher = publisherOf(t, topic, { compression })
     const messages = Array.from({ length: 20 }, (_, index) => message(body, { key: `k${index}`, headers }))
     confirmed(await publisher.publish(messages))
-    const got = await take(subscriberOf(t, { topics: [topic], group: newGroup() }), 20)
+    const got = await readTopic(t, topic, 20)
     for (const [index, { message: read }] of got.entries()) {
       assert.deepEqual(read.body && Buffer.from(read.body), body)
       assert.deepEqual([read.key, read.headers], [`k${index}`, headers])
@@ -287,18 +286,14 @@ for (const compression of ['gzip', 'snappy', 'lz4', 'zstd'] as const) {
 
 /** What a topic takes of the broker's disk, bytes. */
 async function logSize(topic: string): Promise<bigint> {
-  const admin = new Admin({ clientId: 'test', bootstrapBrokers: [brokers()] })
-  try {
-    const logs = await admin.describeLogDirs({ topics: [{ name: topic, partitions: [0] }] })
-    const sizes = logs.flatMap(({ results }) =>
-      results.flatMap(({ topics }) =>
-        topics.flatMap(({ partitions }) => partitions.map(({ partitionSize }) => partitionSize)),
-      ),
-    )
-    return sizes.reduce((sum, size) => sum + size, 0n)
-  } finally {
-    await admin.close()
-  }
+  const logs = await withAdmin((admin) =>
+    admin.describeLogDirs({ topics: [{ name: topic, partitions: [0] }] }),
+  )
+  const partitions = logs
+    .flatMap(({ results }) => results)
+    .flatMap(({ topics }) => topics)
+    .flatMap((each) => each.partitions)
+  return partitions.reduce((sum, { partitionSize }) => sum + partitionSize, 0n)
 }
 
 test('a partitioner of the caller’s own decides, and one that throws or points nowhere fails its message alone', async (t) => {
@@ -321,8 +316,7 @@ test('a partitioner of the caller’s own decides, and one that throws or points
 for (const idempotent of [true, false]) {
   test(`a batch whose answer is lost is sent again, and ${idempotent ? 'stands there once' : 'stands there twice where it is not idempotent'}`, async (t) => {
     const topic = await newTopic()
-    const proxy = await kafkaProxy(brokers())
-    t.after(() => proxy.close())
+    const proxy = await proxyOf(t)
     const publisher = publisherOf(t, topic, { brokers: proxy.address, idempotent })
     confirmed(await publisher.publish([message('before')]))
     // The broker gets everything, and nobody hears that it has.
@@ -345,8 +339,7 @@ for (const idempotent of [true, false]) {
 
 test('a batch that one message’s time is up for goes on under another number: the rest is not lost', async (t) => {
   const topic = await newTopic()
-  const proxy = await kafkaProxy(brokers())
-  t.after(() => proxy.close())
+  const proxy = await proxyOf(t)
   const publisher = publisherOf(t, topic, { brokers: proxy.address, timeoutMs: 1500 })
   confirmed(await publisher.publish([message('before')]))
   proxy.stall('toClient')
@@ -356,18 +349,12 @@ test('a batch that one message’s time is up for goes on under another number: 
   proxy.cut()
   await proxy.restore()
   confirmed(await publishing)
-  const got = await take(subscriberOf(t, { topics: [topic], group: newGroup() }), 5)
+  const got = await readTopic(t, topic, 5)
   assert.deepEqual(got.map(textOfBody), ['before', 'early', '0', '1', '2'])
 })
 
 async function endOffset(topic: string): Promise<bigint> {
-  const admin = new Admin({ clientId: 'test', bootstrapBrokers: [brokers()] })
-  try {
-    const [found] = await admin.listOffsets({
-      topics: [{ name: topic, partitions: [{ partitionIndex: 0, timestamp: ListOffsetTimestamps.LATEST }] }],
-    })
-    return found?.partitions[0]?.offset ?? -1n
-  } finally {
-    await admin.close()
-  }
+  const partitions = [{ partitionIndex: 0, timestamp: ListOffsetTimestamps.LATEST }]
+  const [found] = await withAdmin((admin) => admin.listOffsets({ topics: [{ name: topic, partitions }] }))
+  return found?.partitions[0]?.offset ?? -1n
 }

@@ -1,44 +1,22 @@
 import assert from 'node:assert/strict'
-import { type TestContext, test } from 'node:test'
-import type { Delivery, Subscriber } from '@throughline/core'
-import type { KafkaSubscriberOptions } from '@throughline/kafka'
+import { test } from 'node:test'
+import type { Delivery } from '@throughline/core'
 import { eventually } from '@throughline/testkit'
 import {
   ACCEPT,
   committedOffsets,
+  type Member,
+  memberOf,
   newGroup,
   newTopic,
   numbered,
   publisherOf,
+  publishToBoth,
   subscriberOf,
   take,
   textOfBody,
+  untilCommitted,
 } from './support.ts'
-
-/** A member that reads on its own until it is closed. */
-interface Member {
-  readonly subscriber: Subscriber
-  readonly got: Delivery[]
-  readonly ended: Promise<void>
-}
-
-function member(
-  t: TestContext,
-  options: KafkaSubscriberOptions,
-  settles: boolean,
-  onDelivery: (delivery: Delivery) => void = () => undefined,
-): Member {
-  const subscriber = subscriberOf(t, { commitIntervalMs: 10, ...options })
-  const got: Delivery[] = []
-  async function read(): Promise<void> {
-    for await (const deliveries of subscriber.deliveries()) {
-      got.push(...deliveries)
-      deliveries.forEach(onDelivery)
-      if (settles) await subscriber.settle(deliveries, ACCEPT)
-    }
-  }
-  return { subscriber, got, ended: read() }
-}
 
 const partitionsOf = (deliveries: readonly Delivery[]) =>
   new Set(deliveries.map(({ position }) => position.partition))
@@ -48,7 +26,7 @@ for (const groupProtocol of ['classic', 'consumer'] as const) {
     const topic = await newTopic(2)
     const group = newGroup()
     const publisher = publisherOf(t, topic)
-    for (const partition of [0, 1]) await publisherOf(t, topic, { partition }).publish(numbered(10))
+    await publishToBoth(t, topic, numbered(10))
     // An interval that never comes: only the hand-over itself can commit.
     const first = subscriberOf(t, { topics: [topic], groupProtocol, group, commitIntervalMs: 60_000 })
     const held = await take(first, 20)
@@ -56,7 +34,7 @@ for (const groupProtocol of ['classic', 'consumer'] as const) {
       held.filter(({ position }) => (position.offset ?? 0n) < 5n),
       ACCEPT,
     )
-    const second = member(t, { topics: [topic], groupProtocol, group }, true)
+    const second = memberOf(t, { topics: [topic], groupProtocol, group }, true)
     await eventually(() => assert.equal(second.got.length, 5), { timeoutMs: 20_000 })
     assert.deepEqual(second.got.map(textOfBody), ['5', '6', '7', '8', '9'])
     const [moved] = partitionsOf(second.got)
@@ -69,7 +47,7 @@ for (const groupProtocol of ['classic', 'consumer'] as const) {
   test(`${groupProtocol}: what is settled within the grace is not handled twice`, async (t) => {
     const topic = await newTopic(2)
     const group = newGroup()
-    for (const partition of [0, 1]) await publisherOf(t, topic, { partition }).publish(numbered(3))
+    await publishToBoth(t, topic, numbered(3))
     const first = subscriberOf(t, {
       topics: [topic],
       groupProtocol,
@@ -78,7 +56,7 @@ for (const groupProtocol of ['classic', 'consumer'] as const) {
       commitIntervalMs: 60_000,
     })
     const held = await take(first, 6)
-    const second = member(t, { topics: [topic], groupProtocol, group }, true)
+    const second = memberOf(t, { topics: [topic], groupProtocol, group }, true)
     await second.subscriber.open()
     await first.settle(held, ACCEPT)
     await eventually(
@@ -88,7 +66,7 @@ for (const groupProtocol of ['classic', 'consumer'] as const) {
       },
       { timeoutMs: 20_000 },
     )
-    for (const partition of [0, 1]) await publisherOf(t, topic, { partition }).publish(numbered(1, 0, 3))
+    await publishToBoth(t, topic, numbered(1, 0, 3))
     await eventually(() => assert.equal(second.got.length, 1), { timeoutMs: 20_000 })
     assert.deepEqual(second.got.map(textOfBody), ['3'])
   })
@@ -96,28 +74,28 @@ for (const groupProtocol of ['classic', 'consumer'] as const) {
   test(`${groupProtocol}: a delivery held through a rebalance: its partition kept, it counts; its partition gone, it is aborted and does not`, async (t) => {
     const topic = await newTopic(2)
     const group = newGroup()
-    for (const partition of [0, 1]) await publisherOf(t, topic, { partition }).publish(numbered(2))
-    const first = member(t, { topics: [topic], groupProtocol, group, revokeGraceMs: 0 }, false)
+    await publishToBoth(t, topic, numbered(2))
+    const first = memberOf(t, { topics: [topic], groupProtocol, group, revokeGraceMs: 0 }, false)
     await eventually(() => assert.equal(first.got.length, 4))
-    const second = member(t, { topics: [topic], groupProtocol, group }, false)
+    const second = memberOf(t, { topics: [topic], groupProtocol, group }, false)
     await eventually(() => assert.equal(second.got.length, 2), { timeoutMs: 20_000 })
     const [moved = -1] = partitionsOf(second.got)
     await first.subscriber.settle(first.got, ACCEPT)
-    await eventually(async () => assert.equal((await committedOffsets(topic, group)).get(1 - moved), 2n))
+    await untilCommitted(topic, group, 2n, 1 - moved)
     assert.notEqual((await committedOffsets(topic, group)).get(moved), 2n)
     // The one that stayed was not read again, as it would be from its committed offset.
     assert.equal(first.got.length, 4)
     await second.subscriber.settle(second.got, ACCEPT)
-    await eventually(async () => assert.equal((await committedOffsets(topic, group)).get(moved), 2n))
+    await untilCommitted(topic, group, 2n, moved)
   })
 
   test(`${groupProtocol}: a partition that comes back without anything settled is read again`, async (t) => {
     const topic = await newTopic(2)
     const group = newGroup()
-    for (const partition of [0, 1]) await publisherOf(t, topic, { partition }).publish(numbered(5))
-    const first = member(t, { topics: [topic], groupProtocol, group, revokeGraceMs: 0 }, false)
+    await publishToBoth(t, topic, numbered(5))
+    const first = memberOf(t, { topics: [topic], groupProtocol, group, revokeGraceMs: 0 }, false)
     await eventually(() => assert.equal(first.got.length, 10))
-    const second = member(t, { topics: [topic], groupProtocol, group }, false)
+    const second = memberOf(t, { topics: [topic], groupProtocol, group }, false)
     await eventually(() => assert.equal(second.got.length, 5), { timeoutMs: 20_000 })
     const [moved] = partitionsOf(second.got)
     await second.subscriber.close()
@@ -140,7 +118,7 @@ for (const groupProtocol of ['classic', 'consumer'] as const) {
     const arrivals: string[] = []
     const members: Member[] = []
     async function joinAnother(): Promise<void> {
-      const joined = member(t, options, true, (delivery) => arrivals.push(textOfBody(delivery)))
+      const joined = memberOf(t, options, true, (delivery) => arrivals.push(textOfBody(delivery)))
       members.push(joined)
       await publishUntil(() => joined.got.length > 0)
     }

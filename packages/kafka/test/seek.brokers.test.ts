@@ -14,6 +14,7 @@ import {
   publisherOf,
   subscriberOf,
   take,
+  takeAndAccept,
   textOfBody,
 } from './support.ts'
 
@@ -26,7 +27,7 @@ for (const groupProtocol of ['classic', 'consumer'] as const) {
       const seekTo: KafkaSeek = { name: 'after-the-fix', to: { [topic]: { 0: 4n } } }
       confirmed(await publisher.publish(numbered(10)))
       const before = subscriberOf(t, options)
-      await take(before, 10, (deliveries) => before.settle(deliveries, ACCEPT))
+      await takeAndAccept(before, 10)
       await before.close()
       confirmed(await publisher.publish(numbered(2, 0, 10)))
 
@@ -42,7 +43,7 @@ for (const groupProtocol of ['classic', 'consumer'] as const) {
 
       // It started again, or another member got the partition: the same seek goes on, and is not made a second time.
       const second = subscriberOf(t, { ...options, seekTo })
-      const rest = await take(second, 5, (deliveries) => second.settle(deliveries, ACCEPT))
+      const rest = await takeAndAccept(second, 5)
       assert.deepEqual(
         rest.map((delivery) => [textOfBody(delivery), delivery.replayed ?? false]),
         [7, 8, 9, 10, 11].map((number) => [String(number), number < 10]),
@@ -51,7 +52,7 @@ for (const groupProtocol of ['classic', 'consumer'] as const) {
       const done = subscriberOf(t, { ...options, seekTo })
       await done.open()
       confirmed(await publisher.publish(numbered(1, 0, 12)))
-      const [next] = await take(done, 1, (deliveries) => done.settle(deliveries, ACCEPT))
+      const [next] = await takeAndAccept(done, 1)
       assert.equal(next && textOfBody(next), '12')
       assert.equal(next?.replayed, undefined)
       await done.close()
@@ -83,11 +84,11 @@ test('a group goes to a time, and forward to the end, over what nobody is to han
   const options = { topics: [topic], group: newGroup() }
   confirmed(await publisher.publish([message('early')]))
   const member = subscriberOf(t, options)
-  const [early] = await take(member, 1, (deliveries) => member.settle(deliveries, ACCEPT))
+  const [early] = await takeAndAccept(member, 1)
   const earlyMs = early?.position.timestampMs ?? 0
   await eventually(() => assert.ok(Date.now() > earlyMs + 1))
   confirmed(await publisher.publish([message('late')]))
-  const [late] = await take(member, 1, (deliveries) => member.settle(deliveries, ACCEPT))
+  const [late] = await takeAndAccept(member, 1)
   await member.close()
 
   const to = new Date(late?.position.timestampMs ?? 0)
@@ -113,7 +114,7 @@ test('two members with one seek make it once: what has been read again is not re
   const options = { topics: [topic], group: newGroup(), groupProtocol: 'consumer' } as const
   confirmed(await publisherOf(t, topic).publish(numbered(200, 50)))
   const before = subscriberOf(t, options)
-  await take(before, 200, (deliveries) => before.settle(deliveries, ACCEPT))
+  await takeAndAccept(before, 200)
   await before.close()
   const seekTo = { name: 'all-again', to: 'earliest' } as const
   const got: string[] = []

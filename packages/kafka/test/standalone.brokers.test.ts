@@ -1,31 +1,27 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Admin } from '@platformatic/kafka'
 import { type Delivery, PermanentError, UnavailableError } from '@throughline/core'
 import { UNKNOWN_TOPIC_CODE } from '@throughline/kafka'
 import { eventually } from '@throughline/testkit'
-import { kafkaProxy } from './relay.ts'
 import {
   ACCEPT,
-  brokers,
   committedOffsets,
   confirmed,
   newGroup,
   newTopic,
   numbered,
+  proxyOf,
   publisherOf,
   subscriberOf,
   take,
+  takeAndAccept,
   textOfBody,
+  withAdmin,
 } from './support.ts'
 
 async function groupsOfBroker(): Promise<readonly string[]> {
-  const admin = new Admin({ clientId: 'test', bootstrapBrokers: [brokers()] })
-  try {
-    return [...(await admin.listGroups()).keys()].sort()
-  } finally {
-    await admin.close()
-  }
+  const groups = await withAdmin((admin) => admin.listGroups())
+  return [...groups.keys()].sort()
 }
 
 test('without a group every partition is read, no group comes to be and none moves', async (t) => {
@@ -40,7 +36,7 @@ test('without a group every partition is read, no group comes to be and none mov
   const committed = await committedOffsets(topic, group)
 
   const reader = subscriberOf(t, { topics: [topic] })
-  const read = await take(reader, 60, (each) => reader.settle(each, ACCEPT))
+  const read = await takeAndAccept(reader, 60)
   await reader.close()
   assert.deepEqual(new Set(read.map(({ position: { partition } }) => partition)), new Set([0, 1, 2]))
   assert.equal(new Set(read.map(textOfBody)).size, 60)
@@ -73,8 +69,7 @@ test('without a group it goes on where it was after a lost connection', async (t
   const topic = await newTopic()
   const publisher = publisherOf(t, topic)
   confirmed(await publisher.publish(numbered(3)))
-  const proxy = await kafkaProxy(brokers())
-  t.after(() => proxy.close())
+  const proxy = await proxyOf(t)
 
   const reader = subscriberOf(t, { topics: [topic], start: 'latest', lostAfterMs: 300 }, proxy.address)
   const got: string[] = []

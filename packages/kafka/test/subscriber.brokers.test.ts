@@ -4,7 +4,6 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { Admin } from '@platformatic/kafka'
 import { type Delivery, UnavailableError } from '@throughline/core'
 import { createTopics, kafkaTransport } from '@throughline/kafka'
 import { eventually } from '@throughline/testkit'
@@ -18,9 +17,12 @@ import {
   newTopic,
   numbered,
   publisherOf,
+  readTopic,
   subscriberOf,
   take,
   textOfBody,
+  untilCommitted,
+  withAdmin,
 } from './support.ts'
 
 const MEMBER = fileURLToPath(new URL('./member.ts', import.meta.url))
@@ -51,7 +53,7 @@ test('a delivery says where it stands', async (t) => {
 test('records without a key have no order to keep', async (t) => {
   const topic = await newTopic()
   await publisherOf(t, topic).publish([message('1')])
-  const [delivery] = await take(subscriberOf(t, { topics: [topic], group: newGroup() }), 1)
+  const [delivery] = await readTopic(t, topic, 1)
   assert.equal(delivery?.orderKey, undefined)
 })
 
@@ -81,14 +83,14 @@ test('settled out of order and twice, never past one that is not', async (t) => 
     )
   await settle(5, 0, 3)
   await settle(5, 3)
-  await eventually(async () => assert.equal((await committedOffsets(topic, group)).get(0), 1n))
+  await untilCommitted(topic, group, 1n)
   await settle(1)
   await subscriber.settle(got.slice(2, 3), { outcome: 'release', delayMs: 0 })
-  await eventually(async () => assert.equal((await committedOffsets(topic, group)).get(0), 2n))
+  await untilCommitted(topic, group, 2n)
   await subscriber.settle(got.slice(2, 3), { outcome: 'reject', reason: new Error('no'), deadLettered: true })
-  await eventually(async () => assert.equal((await committedOffsets(topic, group)).get(0), 4n))
+  await untilCommitted(topic, group, 4n)
   await settle(4)
-  await eventually(async () => assert.equal((await committedOffsets(topic, group)).get(0), 6n))
+  await untilCommitted(topic, group, 6n)
 })
 
 test('nothing is accepted before it is settled: what a killed process held comes again', async (t) => {
@@ -97,7 +99,7 @@ test('nothing is accepted before it is settled: what a killed process held comes
   await publisherOf(t, topic).publish(numbered(20))
   const { child, lines } = startMember(topic, group, '7', '20')
   for await (const line of lines) if (line === 'waiting') break
-  await eventually(async () => assert.equal((await committedOffsets(topic, group)).get(0), 7n))
+  await untilCommitted(topic, group, 7n)
   child.kill('SIGKILL')
   await once(child, 'exit')
   const again = await take(subscriberOf(t, { topics: [topic], group }), 13)
@@ -152,7 +154,7 @@ test('a group that begins at the latest sees only what comes after, also when it
   await publisher.publish([message('before')])
   const first = subscriberOf(t, { topics: [topic], group, start: 'latest', commitIntervalMs: 0 })
   await first.open()
-  await eventually(async () => assert.equal((await committedOffsets(topic, group)).get(0), 1n))
+  await untilCommitted(topic, group, 1n)
   await publisher.publish([message('after')])
   await first.close()
   const [got] = await take(subscriberOf(t, { topics: [topic], group, start: 'latest' }), 1)
@@ -166,9 +168,7 @@ test('an offset that the log no longer has begins again where start says', async
   const first = subscriberOf(t, { topics: [topic], group })
   await first.settle(await take(first, 5), ACCEPT)
   await first.close()
-  const admin = new Admin({ clientId: 'test', bootstrapBrokers: [brokers()] })
-  await admin.deleteTopics({ topics: [topic] })
-  await admin.close()
+  await withAdmin((admin) => admin.deleteTopics({ topics: [topic] }))
   await eventually(async () => {
     const made = await createTopics({ brokers: brokers() }, [{ name: topic, partitions: 1, replicas: 1 }])
     assert.deepEqual(made, [topic])

@@ -9,9 +9,9 @@ import type { Header, Message } from './message.ts'
  */
 
 /** What became of one message. `error` is an UnavailableError when trying again later can help, else a PermanentError. */
-export type PublishResult = (
+export type PublishResult<Failure extends Error = ThroughlineError> = (
   | { readonly ok: true; readonly partition?: number; readonly offset?: bigint; readonly statusCode?: number }
-  | { readonly ok: false; readonly error: ThroughlineError }
+  | { readonly ok: false; readonly error: Failure }
 ) & {
   /** How often the driver sent it again until it had this answer; absent where it did not. */
   readonly resends?: number
@@ -141,7 +141,7 @@ export interface TransportAttributes {
   /** Of a message about to be sent to `destination`. */
   sent(message: Message, destination: string): Attributes
   /** Learned from the confirmation: partition, offset, status code. */
-  confirmed(result: PublishResult): Attributes
+  confirmed(result: PublishResult<Error>): Attributes
   /** Of a message that arrived: partition, offset, client address. */
   delivered(delivery: Delivery): Attributes
 }

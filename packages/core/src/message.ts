@@ -35,7 +35,7 @@ export interface Message {
   /** The OpenTelemetry context on whose behalf it is published: parent of its `send` span. Never sent itself. Default: the active context. */
   readonly context?: Context
   /** The event it was encoded from, for its span's attributes. Never sent itself. */
-  readonly event?: CloudEvent
+  readonly event?: CloudEvent | undefined
 }
 
 /** First value of a header, compared without case; null where there is none. Bytes are read as UTF-8. */

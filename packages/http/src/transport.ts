@@ -83,7 +83,7 @@ export function httpTransport(options: HttpOptions = {}): HttpTransport {
   }
 }
 
-function statusCodeOf(result: PublishResult): number | undefined {
+function statusCodeOf(result: PublishResult<Error>): number | undefined {
   if (result.ok) return result.statusCode
   const { error } = result
   return error instanceof HttpRefusedError || error instanceof HttpUnavailableError

@@ -142,11 +142,12 @@ export function batchTracer(
     return {
       span,
       context,
+      hop: undefined,
       contextOf: (index) => contextOf(arrivals[index]?.hop),
       end(failure, outcome) {
         const endMs = unixMs()
         if (failure !== null) recordFailure(span, failure, endMs)
-        span.setAttribute('throughline.outcome', outcome)
+        if (outcome !== undefined) span.setAttribute('throughline.outcome', outcome)
         span.end(endMs)
         meter.processed(sources[0] ?? { name: undefined, destination: '' }, endMs - startMs, failure, context)
       },

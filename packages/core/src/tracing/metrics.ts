@@ -92,7 +92,7 @@ export interface SendMeter {
   /** Whether anything counts at this moment. */
   counts(): boolean
   /** One message, confirmed or refused. */
-  sent(message: Message, result: PublishResult, context: Context): void
+  sent(message: Message, result: PublishResult<Error>, context: Context): void
   /** One operation of `durationMs`, of one message or of a batch; `message` where all go to one destination. */
   took(durationMs: number, message: Message | undefined, error: unknown, context: Context): void
 }

@@ -8,7 +8,7 @@ import {
   SpanKind,
   trace,
 } from '@opentelemetry/api'
-import type { Delivery, Subscriber, Transport } from '../contract.ts'
+import type { Delivery, Settlement, Subscriber, Transport } from '../contract.ts'
 import type { CloudEvent } from '../event.ts'
 import { type ArrivedHeaders, readHeaders } from './arrived.ts'
 import { type CaptureOptions, captureOf } from './capture.ts'
@@ -54,8 +54,10 @@ export interface ProcessSpan {
   readonly span: Span
   /** To run the handler in: the process span, and the baggage that arrived. */
   readonly context: Context
-  /** Ends the span: null when the handler has returned. `outcome` is the settlement that will follow. */
-  end(failure: Error | null, outcome: 'accept' | 'release' | 'reject'): void
+  /** What the message carried: its own context, also where the span has another parent. */
+  readonly hop: HopContext | undefined
+  /** Ends the span: null when the handler has returned. `outcome` is the settlement that follows; undefined where that is not known. */
+  end(failure: Error | null, outcome: Settlement['outcome'] | undefined): void
 }
 
 /**
@@ -120,18 +122,18 @@ export function processTracer(
       if (delivery.redelivered && failed === undefined) span.setAttribute('throughline.redelivered', true)
     }
 
-    function end(failure: Error | null, outcome: 'accept' | 'release' | 'reject'): void {
+    function end(failure: Error | null, outcome: Settlement['outcome'] | undefined): void {
       if (!span.isRecording() && !meter.counts()) {
         span.end()
         return
       }
       const endMs = unixMs()
       if (failure !== null) recordFailure(span, failure, endMs)
-      span.setAttribute('throughline.outcome', outcome)
+      if (outcome !== undefined) span.setAttribute('throughline.outcome', outcome)
       span.end(endMs)
       meter.processed(place, endMs - startMs, failure, context)
     }
-    return { span, context, end }
+    return { span, context, hop, end }
   }
 
   /** The attempt that another process says it made. */

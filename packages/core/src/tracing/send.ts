@@ -53,7 +53,7 @@ export interface SendSpans {
   /** CLIENT `{send|publish} {destination}` of the messages of a batch, linked to what created each. */
   batch(part: BatchPart, parent: Context, startMs: number): Span
   /** What the broker said of one message. */
-  confirm(span: Span, result: PublishResult, atMs: number): void
+  confirm(span: Span, result: PublishResult<Error>, atMs: number): void
 }
 
 /** Starts the spans of one publisher (messaging conventions 1.44). Only spans that record get attributes of their message. */

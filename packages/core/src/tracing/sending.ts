@@ -1,4 +1,4 @@
-import type { Context, Span, SpanContext } from '@opentelemetry/api'
+import { type Context, type Span, type SpanContext, trace } from '@opentelemetry/api'
 import type { Publisher, PublishResult, Transport } from '../contract.ts'
 import type { Message } from '../message.ts'
 import { unixMs } from './clock.ts'
@@ -40,10 +40,18 @@ export interface SendTracer {
    */
   start(message: Message, active: Context, created?: SpanContext): Sent
   /** Ends it with what became of the message; undefined where the driver said nothing. `endMs`: default now. */
-  end(sent: Sent, result: PublishResult | undefined, endMs?: number): void
-  /** A `create` span a message, to be ended when it is ready, and the spans of the one call that sends them all. */
-  startBatch(messages: readonly Message[], active: Context, ready: (sent: Sent) => void): SentBatch
-  endBatch(batch: SentBatch, results: readonly PublishResult[], endMs: number): void
+  end(sent: Sent, result: PublishResult<Error> | undefined, endMs?: number): void
+  /**
+   * A `create` span a message, to be ended when it is ready, and the spans of the one call that sends them all.
+   * `createdOf`: the context that a message carries already and keeps; it gets no span.
+   */
+  startBatch(
+    messages: readonly Message[],
+    active: Context,
+    ready: (sent: Sent, index: number) => void,
+    createdOf?: (index: number) => SpanContext | undefined,
+  ): SentBatch
+  endBatch(batch: SentBatch, results: readonly PublishResult<Error>[], endMs: number): void
 }
 
 /** The spans and metrics of one publisher's sends (messaging conventions 1.44). It sends nothing and changes no message. */
@@ -90,15 +98,16 @@ export function sendTracer(
       span.end(endMs)
     },
 
-    startBatch(messages, active, ready) {
+    startBatch(messages, active, ready, createdOf) {
       const startMs = unixMs()
-      const created = messages.map((message): Sent => {
+      const created = messages.map((message, index): Sent => {
         const parent = message.context ?? active
-        const span = spans.create(message, parent, unixMs())
+        const own = createdOf?.(index)
+        const span = own === undefined ? spans.create(message, parent, unixMs()) : trace.wrapSpanContext(own)
         return new Sending(message, span, parent, startMs)
       })
-      for (const sent of created) {
-        ready(sent)
+      for (const [index, sent] of created.entries()) {
+        ready(sent, index)
         sent.span.end(unixMs())
       }
       const destination = sharedDestination(messages)

@@ -1,0 +1,3 @@
+export { KafkaJsInstrumentation } from './clients/kafkajs.ts'
+export type { ClientInstrumentationConfig, MessageHook, MessageInfo } from './options.ts'
+export { messageContext } from './processes.ts'

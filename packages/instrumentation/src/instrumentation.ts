@@ -1,0 +1,96 @@
+import type { MeterProvider, Tracer } from '@opentelemetry/api'
+import { metrics } from '@opentelemetry/api'
+import { InstrumentationBase, InstrumentationNodeModuleDefinition } from '@opentelemetry/instrumentation'
+import type { Scope } from '@throughline/core/tracing'
+import { guarded, warnOnce } from './guard.ts'
+import type { ClientInstrumentationConfig } from './options.ts'
+import { createPatches, type Patches } from './patches.ts'
+import { version } from './version.ts'
+
+/** Which client, and which of its versions. */
+export interface Supported {
+  /** Name of its npm package. */
+  readonly client: string
+  /** Its first supported version, and the first major that is not: `{ from: '2.0.0', before: 3 }`. */
+  readonly from: string
+  readonly before: number
+}
+
+/** What a client's own file does with it. */
+export interface Tracing<Config> {
+  readonly patches: Patches
+  readonly scope: Scope
+  /** As it is now: options may be set at any time; clients made before keep theirs. */
+  config(): Config
+}
+
+/** One client's instrumentation: OpenTelemetry's base finds the module, its own file wraps it. */
+export abstract class ClientInstrumentation<
+  Config extends ClientInstrumentationConfig = ClientInstrumentationConfig,
+> extends InstrumentationBase<Config> {
+  // Fields have no initial values: the base's constructor calls `init` before they would be set.
+  declare private providers: { meter?: MeterProvider }
+  declare private patches: Patches
+
+  constructor(config: Config = {} as Config) {
+    super('@throughline/instrumentation', version, config)
+  }
+
+  /** Which module it wraps. */
+  protected abstract supported(): Supported
+
+  /** Wraps the module's classes; it may be called again for the same ones (`import` and `require` of one module). */
+  protected abstract patch(module: unknown, tracing: Tracing<Config>): void
+
+  protected override init(): InstrumentationNodeModuleDefinition {
+    const { client, from, before } = this.supported()
+    this.providers = {}
+    this.patches = createPatches(client, () => this.isEnabled())
+    return new InstrumentationNodeModuleDefinition(
+      client,
+      ['*'],
+      (module: unknown, found) => {
+        if (!isSupported(found, from, before)) {
+          warnOnce(
+            `${client} ${found} is left alone: versions from ${from} to before ${before}.0.0 are known. Update @throughline/instrumentation, or disable it for ${client}`,
+          )
+          return module
+        }
+        guarded(`wrapping ${client}`, () => this.patch(module, this.tracing()))
+        return module
+      },
+      () => this.patches.restore(),
+    )
+  }
+
+  override setMeterProvider(provider: MeterProvider): void {
+    super.setMeterProvider(provider)
+    this.providers.meter = provider
+  }
+
+  private tracing(): Tracing<Config> {
+    const tracer = (): Tracer => this.tracer
+    const meter = () => this.providers.meter
+    return {
+      patches: this.patches,
+      scope: {
+        get tracer() {
+          return tracer()
+        },
+        meterProvider: () => meter() ?? metrics.getMeterProvider(),
+      },
+      config: () => this.getConfig(),
+    }
+  }
+}
+
+/** Pre-releases count as the version that they lead to. */
+function isSupported(found: string | undefined, from: string, before: number): boolean {
+  const numbers = (text: string) => text.split(/[.-]/, 3).map(Number)
+  if (found === undefined) return true
+  const [major = 0, minor = 0, patch = 0] = numbers(found)
+  const [leastMajor = 0, leastMinor = 0, leastPatch = 0] = numbers(from)
+  if (major >= before) return false
+  if (major !== leastMajor) return major > leastMajor
+  return minor !== leastMinor ? minor > leastMinor : patch >= leastPatch
+}

@@ -1,0 +1,104 @@
+import { isWrapped } from '@opentelemetry/instrumentation'
+import { guarded, warnOnce } from './guard.ts'
+
+// biome-ignore lint/suspicious/noExplicitAny: a wrapper passes on whatever its original takes and gives
+export type Method = (this: any, ...args: any[]) => any
+
+/** Our own wrappers: what wraps a method beside them is somebody else's instrumentation. */
+const own = new WeakSet<object>()
+
+/** The methods of a client that are wrapped. */
+export interface Patches {
+  /**
+   * Replaces a method of a class or a module by what `make` makes of it, until `restore`. Does nothing where there is no
+   * such method or it is wrapped already. While the instrumentation is disabled, or another one has wrapped the same
+   * method, the original runs alone.
+   */
+  wrap(target: object | undefined, name: string, make: (original: Method) => Method): void
+  /** The same for one object that the client has made: it is not given back, its original runs alone once disabled. */
+  wrapOwn(target: object, name: string, make: (original: Method) => Method): void
+  /** Calls `onMade` with each instance of a class that the application makes from now on, until `restore`. */
+  construct(target: object, name: string, onMade: (instance: object, args: readonly unknown[]) => void): void
+  /** Gives the originals back, where nobody has wrapped ours since. */
+  restore(): void
+}
+
+/** `enabled`: asked at each call. `client` names it in warnings: `kafkajs`. */
+export function createPatches(client: string, enabled: () => boolean): Patches {
+  const restores: (() => void)[] = []
+
+  function replace(target: object, name: string, original: unknown, wrapper: object): void {
+    own.add(wrapper)
+    // A getter of a module that was compiled to CommonJS may not be replaced: the client is then left as it is.
+    if (!Reflect.set(target, name, wrapper)) return
+    restores.push(() => {
+      if (Reflect.get(target, name) === wrapper) Reflect.set(target, name, original)
+    })
+  }
+
+  function wrapper(name: string, original: Method, traced: Method): Method {
+    const wasWrapped = isWrapped(original)
+    const wrapped: Method = function (...args) {
+      if (!enabled()) return original.apply(this, args)
+      if (wasWrapped || stepsBack(this, name, wrapped)) {
+        warnOfRival(client)
+        return original.apply(this, args)
+      }
+      return traced.apply(this, args)
+    }
+    return Object.defineProperty(wrapped, 'name', { value: original.name })
+  }
+
+  return {
+    wrap(target, name, make) {
+      const original = target === undefined ? undefined : methodOf(target, name)
+      if (target === undefined || original === undefined) return
+      replace(target, name, original, wrapper(name, original, make(original)))
+    },
+
+    wrapOwn(target, name, make) {
+      const original = methodOf(target, name)
+      if (original === undefined) return
+      const wrapped = wrapper(name, original, make(original))
+      own.add(wrapped)
+      Reflect.set(target, name, wrapped)
+    },
+
+    construct(target, name, onMade) {
+      const original = methodOf(target, name)
+      if (original === undefined) return
+      const wrapped = new Proxy(original, {
+        construct(inner, args, newTarget) {
+          const instance: object = Reflect.construct(inner, args, newTarget)
+          if (enabled()) guarded(`a new ${client}`, () => onMade(instance, args))
+          return instance
+        },
+      })
+      replace(target, name, original, wrapped)
+    },
+
+    restore() {
+      for (const restore of restores.splice(0).reverse()) restore()
+    },
+  }
+}
+
+/** Undefined where there is none, or it is ours already. */
+function methodOf(target: object, name: string): Method | undefined {
+  const method: unknown = Reflect.get(target, name)
+  return typeof method === 'function' && !own.has(method) ? (method as Method) : undefined
+}
+
+/** True where another instrumentation has wrapped ours, or a vendor's tracer is at work in the process. */
+function stepsBack(self: unknown, name: string, wrapped: Method): boolean {
+  if ('_ddtrace' in globalThis) return true
+  if (typeof self !== 'object' || self === null) return false
+  const outermost: unknown = Reflect.get(self, name)
+  return outermost !== wrapped && typeof outermost === 'function' && isWrapped(outermost)
+}
+
+function warnOfRival(client: string): void {
+  warnOnce(
+    `${client} is traced by another instrumentation too: Throughline's does nothing for it, or each message would have two spans and two contexts. Disable one of the two`,
+  )
+}

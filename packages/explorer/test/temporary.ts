@@ -6,9 +6,12 @@ import { type Explorer, type ExplorerOptions, startExplorer } from '@throughline
 import type { Journey } from '../src/api/schema.ts'
 import { buildJourney } from '../src/journey/build.ts'
 import type { Start } from '../src/journey/collect.ts'
+import { decodeJsonRequest } from '../src/otlp/json.ts'
+import { intakeOf } from '../src/otlp/request.ts'
 import { openSqliteStore, type SqliteStoreOptions } from '../src/store/sqlite/engine.ts'
 import type { SpanStore } from '../src/store/store.ts'
 import { recordsOf, type SpanSpec, traceId } from './otlp-json.ts'
+import { sharedFile } from './shared-data.ts'
 
 /** A folder that is gone after the test. */
 export function temporaryFolder(context: TestContext): string {
@@ -33,6 +36,13 @@ export function storeOf(
 ): SpanStore {
   const store = temporaryStore(context, options)
   store.append(recordsOf(specs))
+  return store
+}
+
+/** A store with what a file of the shared test data holds, an OTLP/JSON request such as `golden/otlp.json`. */
+export function storeOfShared(context: TestContext, path: string): SpanStore {
+  const store = temporaryStore(context)
+  store.append(intakeOf(decodeJsonRequest(sharedFile(path))).records)
   return store
 }
 

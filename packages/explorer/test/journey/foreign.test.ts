@@ -4,7 +4,7 @@ import type { JourneyHop } from '../../src/api/schema.ts'
 import { decodeJsonRequest } from '../../src/otlp/json.ts'
 import { intakeOf } from '../../src/otlp/request.ts'
 import { foreignNames, needsShared, sharedFile } from '../shared-data.ts'
-import { journeyIn, temporaryStore } from '../temporary.ts'
+import { journeyIn, storeOfShared, temporaryStore } from '../temporary.ts'
 
 interface Expected {
   /** Messages whose send and process were joined. */
@@ -89,8 +89,7 @@ describe('telemetry of other instrumentations', needsShared, () => {
   })
 
   test('a position finds the journey of a message whose offset stands only in its id', (context) => {
-    const store = temporaryStore(context)
-    store.append(intakeOf(decodeJsonRequest(sharedFile('foreign/go-sarama-otelsarama.json'))).records)
+    const store = storeOfShared(context, 'foreign/go-sarama-otelsarama.json')
     const [traceId] = store.search({ name: 'service', value: 'consumer' }, 1)
     const [hop] = journeyIn(store, { kind: 'trace', traceId: traceId ?? '' }).hops
     assert.ok(hop?.offset && hop.partition)

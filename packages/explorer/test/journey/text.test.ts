@@ -1,15 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { durationText, renderJourneyText, toJourneyJson } from '@throughline/explorer'
-import { decodeJsonRequest } from '../../src/otlp/json.ts'
-import { intakeOf } from '../../src/otlp/request.ts'
 import { message } from '../otlp-json.ts'
-import { needsShared, sharedFile } from '../shared-data.ts'
-import { journeyIn, storeOf, temporaryStore } from '../temporary.ts'
+import { needsShared } from '../shared-data.ts'
+import { journeyIn, storeOf, storeOfShared } from '../temporary.ts'
 
 test('the golden journey as text', needsShared, (context) => {
-  const store = temporaryStore(context)
-  store.append(intakeOf(decodeJsonRequest(sharedFile('golden/otlp.json'))).records)
+  const store = storeOfShared(context, 'golden/otlp.json')
   assert.equal(
     renderJourneyText(journeyIn(store, { event: 'e-1' })),
     `journey of e-1 com.example.sensor.reading  subject sensor-001  trace 4bf92f35…

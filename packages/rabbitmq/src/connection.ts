@@ -1,6 +1,6 @@
 import { errorMessage, PermanentError, type ThroughlineError, UnavailableError } from '@throughline/core'
 import { type Channel, Connection as Client } from 'rabbitmq-client'
-import { negotiatedFrameMax } from './body.ts'
+import { negotiatedFrameMax, writeGatherer } from './driver.ts'
 import { rabbitmqError } from './errors.ts'
 import type { Endpoint } from './options.ts'
 
@@ -12,6 +12,8 @@ export interface Connection {
   readonly over: ThroughlineError | null
   /** Why the broker takes no messages at present, an alarm of memory or disk; null while it takes them. */
   readonly blocked: string | null
+  /** What is written on its channels from now until the end of this turn goes out together. */
+  gatherWrites(): void
   /** Rejects with the driver's error. */
   openChannel(): Promise<Channel>
   /** Closes a channel behind all that was written on it. A broker that does not answer loses the connection. */
@@ -144,6 +146,7 @@ function startConnection(endpoint: Endpoint, role: 'pub' | 'sub', onEnd: () => v
     get blocked() {
       return blocked
     },
+    gatherWrites: writeGatherer(client),
     openChannel: () => client.acquire({ emitErrorsFromChannel: true }),
     closeChannel,
     fail: end,

@@ -1,7 +1,7 @@
 import type { Delivery, TransportAttributes } from '@throughline/core'
 import type { AsyncMessage } from 'rabbitmq-client'
-import { contentTypeOf } from './body.ts'
 import { sourceName } from './destination.ts'
+import { contentTypeOf } from './driver.ts'
 import { messageOf } from './properties.ts'
 import { patternOf, type Topology } from './topology.ts'
 

@@ -9,9 +9,9 @@ import {
   UnavailableError,
 } from '@throughline/core'
 import { AMQPConnectionError, type Channel } from 'rabbitmq-client'
-import { keepBodies } from './body.ts'
 import { type Connection, type SharedConnection, withinLimit } from './connection.ts'
 import { parseRoute, routeName } from './destination.ts'
+import { keepBodies } from './driver.ts'
 import { BLOCKED_CODE, rabbitmqError, replyCodeOf, UNROUTABLE_CODE } from './errors.ts'
 import { type Endpoint, requireInteger, requireName } from './options.ts'
 import { blameCode, noteReturn, type Outgoing } from './outgoing.ts'
@@ -165,6 +165,7 @@ export function rabbitmqPublisher(
     prepared: readonly (Outgoing | ThroughlineError)[],
   ): Promise<readonly PublishResult[]> {
     const results: (PublishResult | undefined)[] = new Array(prepared.length)
+    link.connection.gatherWrites()
     return new Promise((resolve) => {
       let missing = prepared.length
       const timer = setTimeout(giveUp, timeoutMs)

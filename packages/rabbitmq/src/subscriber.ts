@@ -10,9 +10,9 @@ import {
   UnavailableError,
 } from '@throughline/core'
 import type { AsyncMessage, Channel } from 'rabbitmq-client'
-import { keepBodies } from './body.ts'
 import { type Connection, type SharedConnection, withinLimit } from './connection.ts'
 import { deliveryOf, heldOf, type RabbitmqDelivery } from './delivery.ts'
+import { keepBodies } from './driver.ts'
 import { CANCELLED_CODE, rabbitmqError } from './errors.ts'
 import { type Endpoint, fail, requireInteger, requireName } from './options.ts'
 import { createOutstanding, type Outstanding } from './outstanding.ts'
@@ -181,8 +181,9 @@ export function rabbitmqSubscriber(
   async function settle(deliveries: readonly Delivery[], settlement: Settlement): Promise<void> {
     // What is released stays unacknowledged: the broker delivers it again when the channel closes.
     if (settlement.outcome === 'release' || current === null) return
-    const { channel, outstanding } = current
+    const { connection, channel, outstanding } = current
     if (!channel.active) return
+    connection.gatherWrites()
     const held = deliveries.map(heldOf).filter((each) => each !== undefined)
     const tags = outstanding.take(held.filter(({ life }) => !life.aborted).map(({ tag }) => tag))
     if (settlement.outcome === 'reject' && rejected === 'broker' && !settlement.deadLettered) {

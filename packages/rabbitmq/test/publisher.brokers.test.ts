@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { createServer, connect as openSocket, type Socket } from 'node:net'
+import { createServer, connect as openSocket, Socket } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { type Header, type Message, PermanentError, UnavailableError } from '@throughline/core'
 import { eventually } from '@throughline/testkit'
@@ -78,6 +78,18 @@ test('messages are persistent unless told otherwise, with the app id and no time
     const got = await client.basicGet({ queue, noAck: true })
     assert.deepEqual([got?.durable, got?.appId, got?.timestamp], [persistent !== false, 'till', undefined])
   }
+})
+
+test('messages of one turn go to the broker together, however many calls they are of', async (t) => {
+  const { queue, declare } = queueOf()
+  const publisher = publisherOf(t, { routingKey: queue, declare })
+  await publisher.open()
+  // What a socket that was corked writes with: one system call.
+  const socket = Socket.prototype as Required<Pick<Socket, '_writev'>>
+  const writes = t.mock.method(socket, '_writev')
+  const calls = Array.from({ length: 100 }, (_, index) => publisher.publish([message(String(index))]))
+  assert.deepEqual(failures((await Promise.all(calls)).flat()), [])
+  assert.equal(writes.mock.callCount(), 1)
 })
 
 test('exchanges, queues and bindings are declared, and messages take their way', async (t) => {

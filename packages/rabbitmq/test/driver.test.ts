@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { PermanentError } from '@throughline/core'
 import type { AsyncMessage } from 'rabbitmq-client'
-import { contentTypeOf, keepBodies } from '../src/body.ts'
+import { contentTypeOf, keepBodies } from '../src/driver.ts'
 
 const received = { consumerTag: 'c', deliveryTag: 1, redelivered: false, exchange: '', routingKey: 'q' }
 const isBypassed = (error: unknown) => error instanceof PermanentError && error.code === 'TL_RABBITMQ_BODY'

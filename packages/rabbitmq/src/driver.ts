@@ -1,10 +1,8 @@
+import { Writable } from 'node:stream'
 import { PermanentError } from '@throughline/core'
 import type { AsyncMessage, Channel, ReturnedMessage } from 'rabbitmq-client'
 
-/**
- * The one file that touches private members of rabbitmq-client: see RATIONALE.md. The driver hands over bodies of
- * `application/json` and `text/plain` as values, parsed and decoded: their bytes would be lost.
- */
+/** The one file that touches private members of rabbitmq-client: see RATIONALE.md. */
 
 const CONTENT_TYPE = Symbol('throughline.rabbitmq.contentType')
 
@@ -12,7 +10,10 @@ interface HeaderFrame {
   readonly fields: { contentType?: string; [CONTENT_TYPE]?: string }
 }
 
-/** Makes a channel leave bodies as bytes. To be called before anything is consumed or published on it. */
+/**
+ * Makes a channel leave bodies as bytes. To be called before anything is consumed or published on it. The driver hands over
+ * bodies of `application/json` and `text/plain` as values, parsed and decoded: their bytes would be lost.
+ */
 export function keepBodies(channel: Channel): void {
   const original: unknown = Reflect.get(channel, '_onHeader')
   if (typeof original !== 'function') throw bypassed()
@@ -37,6 +38,32 @@ export function negotiatedFrameMax(connection: object): number | undefined {
   if (typeof state !== 'object' || state === null) return undefined
   const frameMax: unknown = Reflect.get(state, 'frameMax')
   return typeof frameMax === 'number' ? frameMax : undefined
+}
+
+/**
+ * Gathers what the connection writes until the microtasks of this turn are done into one system call; the driver makes one
+ * a message. Does nothing where the driver keeps its socket elsewhere.
+ */
+export function writeGatherer(connection: object): () => void {
+  const socket: unknown = Reflect.get(connection, '_socket')
+  return socket instanceof Writable ? gathererOf(socket) : () => undefined
+}
+
+function gathererOf(socket: Writable): () => void {
+  let isGathering = false
+  function release(): void {
+    isGathering = false
+    socket.uncork()
+  }
+  function gather(): void {
+    if (isGathering) return
+    isGathering = true
+    socket.cork()
+    process.nextTick(release)
+  }
+  // A full socket stops the driver, which goes on when it is empty: from there on messages go out together too.
+  socket.on('drain', gather)
+  return gather
 }
 
 function bypassed(): PermanentError {

@@ -22,11 +22,17 @@ import { encodeRecord, type OutgoingRecord } from './record.ts'
 import { createSequence, type Sequence } from './sequence.ts'
 import { backoffMs, createTopicTable, pause, UNKNOWN_TOPIC_GRACE_MS } from './topics.ts'
 
-/** A message on its way. The first answer counts. */
+/** One call of `publish`. Of a message the first answer counts. */
+interface Call {
+  answer(index: number, result: PublishResult): void
+  isAnswered(index: number): boolean
+}
+
+/** A message on its way, and which one of its call it is. */
 interface Pending {
   readonly record: OutgoingRecord
-  readonly answer: (result: PublishResult) => void
-  readonly isAnswered: () => boolean
+  readonly call: Call
+  readonly index: number
 }
 
 /** A partition, and what numbers its batches; null where they have no numbers. */
@@ -62,7 +68,8 @@ export function kafkaPublisher(connection: Connection, options: KafkaPublisherOp
     lastFailure = error
   })
   const topics = new Map<string, TopicState>()
-  const publishing = new Set<Promise<unknown>>()
+  let publishing = 0
+  let whenPublished: (() => void) | null = null
   let lastFailure: unknown = new Error('no answer')
   let closing: Promise<void> | null = null
 
@@ -83,6 +90,7 @@ export function kafkaPublisher(connection: Connection, options: KafkaPublisherOp
       if (--open > 0) return
       clearTimeout(timer)
       resolve(results.filter((each) => each !== undefined))
+      if (--publishing === 0) whenPublished?.()
     }
 
     function giveUp(): void {
@@ -93,31 +101,28 @@ export function kafkaPublisher(connection: Connection, options: KafkaPublisherOp
       })
     }
 
+    publishing++
+    const call: Call = { answer, isAnswered: (index) => results[index] !== undefined }
     messages.forEach((message, index) => {
-      void enqueue(message.destination ?? destination, {
-        record: encodeRecord(message),
-        answer: (result) => answer(index, result),
-        isAnswered: () => results[index] !== undefined,
-      })
+      enqueue(message.destination ?? destination, { record: encodeRecord(message), call, index })
     })
-    publishing.add(promise)
-    void promise.then(() => publishing.delete(promise))
     return promise
   }
 
   /** Waits for the number of partitions where it is not known; those that wait for the same topic keep their order. */
-  async function enqueue(topic: string, pending: Pending): Promise<void> {
-    if (!isTopicName(topic)) {
-      fail([pending], illegalTopic(topic))
-      return
+  function enqueue(topic: string, pending: Pending): void {
+    const partitions = topic === destination || isTopicName(topic) ? table.partitionsOf(topic) : null
+    if (partitions === null) fail([pending], illegalTopic(topic))
+    else if (typeof partitions === 'number') place(topic, partitions, pending)
+    else {
+      partitions.then(
+        (known) => place(topic, known, pending),
+        (error: unknown) => fail([pending], topicError(topic, error)),
+      )
     }
-    let partitions: number
-    try {
-      partitions = await table.partitionsOf(topic)
-    } catch (error) {
-      fail([pending], topicError(topic, error))
-      return
-    }
+  }
+
+  function place(topic: string, partitions: number, pending: Pending): void {
     const state = stateOf(topic)
     const { key } = pending.record
     let partition: number
@@ -172,7 +177,7 @@ export function kafkaPublisher(connection: Connection, options: KafkaPublisherOp
     let unknown: readonly Pending[] | null = null
     for (let failures = 1; ; failures++) {
       // One that was given up is not sent again behind its sender's back.
-      const open = batch.filter(({ isAnswered }) => !isAnswered())
+      const open = batch.filter(({ call, index }) => !call.isAnswered(index))
       // The number stands for the records it was sent with, and for no others.
       if (unknown !== null && unknown.length !== open.length) sequence?.renew()
       if (open.length === 0) return
@@ -183,8 +188,8 @@ export function kafkaPublisher(connection: Connection, options: KafkaPublisherOp
         sent = true
         const base = await client.append(topic, partition, records, number)
         sequence?.confirmed(open.length)
-        open.forEach(({ answer }, index) => {
-          answer({ ok: true, partition, offset: base + BigInt(index) })
+        open.forEach(({ call, index }, position) => {
+          call.answer(index, { ok: true, partition, offset: base + BigInt(position) })
         })
         return
       } catch (error) {
@@ -233,7 +238,11 @@ export function kafkaPublisher(connection: Connection, options: KafkaPublisherOp
 
   async function shutDown(): Promise<void> {
     for (const { lanes } of topics.values()) for (const lane of lanes.values()) lane.flush()
-    await Promise.all(publishing)
+    if (publishing > 0) {
+      await new Promise<void>((resolve) => {
+        whenPublished = resolve
+      })
+    }
     for (const { lanes } of topics.values()) for (const lane of lanes.values()) await lane.idle()
     await table.idle()
     await client.close()
@@ -261,7 +270,7 @@ function compressionOf({ compression }: KafkaPublisherOptions): KafkaCompression
 }
 
 function fail(batch: readonly Pending[], error: ThroughlineError): void {
-  for (const { answer } of batch) answer({ ok: false, error })
+  for (const { call, index } of batch) call.answer(index, { ok: false, error })
 }
 
 function illegalTopic(topic: string): PermanentError {

@@ -7,15 +7,18 @@ const MAX_AGE_MS = 30_000
 
 /** Partition counts of topics, remembered; the number can grow, so they are asked for again now and then. */
 export interface TopicTable {
-  /** Tries until `timeoutMs` is over; throws the driver's last error. What is known is answered while it is asked for again. */
-  partitionsOf(topic: string): Promise<number>
+  /**
+   * The number itself where it is known, also while it is asked for again; a promise a message would be one too many.
+   * Else tries until `timeoutMs` is over and rejects with the driver's last error.
+   */
+  partitionsOf(topic: string): Promise<number> | number
   forget(topic: string): void
   /** Resolves when nothing is being asked for. */
   idle(): Promise<void>
 }
 
 interface Entry {
-  partitions: Promise<number>
+  partitions: Promise<number> | number
   askedAt: number
   refreshing: boolean
 }
@@ -29,12 +32,18 @@ export function createTopicTable(
   const entries = new Map<string, Entry>()
   const asking = new Set<Promise<unknown>>()
 
-  function partitionsOf(topic: string): Promise<number> {
+  function partitionsOf(topic: string): Promise<number> | number {
     const entry = entries.get(topic)
     if (entry === undefined) {
       const partitions = track(lookUp(topic))
-      entries.set(topic, { partitions, askedAt: performance.now(), refreshing: false })
-      partitions.catch(() => entries.delete(topic))
+      const asked: Entry = { partitions, askedAt: performance.now(), refreshing: false }
+      entries.set(topic, asked)
+      partitions.then(
+        (known) => {
+          asked.partitions = known
+        },
+        () => entries.delete(topic),
+      )
       return partitions
     }
     if (!entry.refreshing && performance.now() - entry.askedAt > MAX_AGE_MS) void refresh(topic, entry)
@@ -61,7 +70,7 @@ export function createTopicTable(
     try {
       const partitions = await track(lookup(topic))
       entries.set(topic, {
-        partitions: Promise.resolve(partitions),
+        partitions,
         askedAt: performance.now(),
         refreshing: false,
       })

@@ -80,3 +80,9 @@ export async function temporaryExplorer(
   context.after(() => explorer.close())
   return explorer
 }
+
+/** Sends a file of the shared test data, an OTLP/JSON request, to a running explorer. */
+export async function sendShared(explorer: Explorer, path: string): Promise<void> {
+  const headers = { 'content-type': 'application/json' }
+  await fetch(`${explorer.otlpUrl}/v1/traces`, { method: 'POST', headers, body: sharedFile(path) })
+}

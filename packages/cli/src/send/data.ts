@@ -4,6 +4,7 @@ import { open } from 'node:fs/promises'
 import { extname } from 'node:path'
 import { TooLargeError } from '@throughline/core'
 import { CommandError, exitCodes } from '../failure.ts'
+import { isJson } from '../json.ts'
 
 /** What is sent as data, and the media type that was guessed for it. */
 export interface Data {
@@ -90,13 +91,4 @@ function guessed(bytes: Uint8Array, byName?: string): Data {
 function typeOf(bytes: Uint8Array): string {
   if (!isUtf8(bytes)) return 'application/octet-stream'
   return isJson(Buffer.from(bytes).toString()) ? 'application/json' : 'text/plain'
-}
-
-function isJson(text: string): boolean {
-  try {
-    JSON.parse(text)
-    return true
-  } catch {
-    return false
-  }
 }

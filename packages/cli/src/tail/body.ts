@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import { visibleLines } from '../escape.ts'
+import { isJson } from '../json.ts'
 
 /** What is shown of a body, escaped, in lines. `cut`: characters, or bytes of a dump, that were left out. */
 export interface Shown {
@@ -62,13 +63,4 @@ export function indentJson(text: string): string {
     previous = token
   }
   return out
-}
-
-function isJson(text: string): boolean {
-  try {
-    JSON.parse(text)
-    return true
-  } catch {
-    return false
-  }
 }

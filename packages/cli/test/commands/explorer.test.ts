@@ -5,7 +5,7 @@ import { createServer as createHttpServer } from 'node:http'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
-import { serve, temporaryFolder, throughline } from '../command.ts'
+import { freePort, serve, temporaryFolder, throughline } from '../command.ts'
 
 const traceId = '4bf92f3577b34da6a3ce929d0e0e4736'
 const eventId = '6f1c8a52-41f5-4e8e-9f0b-2f1f2b6f7d11'
@@ -138,13 +138,7 @@ describe('an explorer', () => {
 })
 
 test('journey says that no explorer answers, and where it looked', async () => {
-  const gone = createServer().listen(0, '127.0.0.1')
-  await once(gone, 'listening')
-  const address = gone.address()
-  assert.ok(typeof address === 'object' && address !== null)
-  gone.close()
-  await once(gone, 'close')
-  const url = `http://127.0.0.1:${address.port}`
+  const url = `http://127.0.0.1:${await freePort()}`
   const { code, stderr } = await throughline(['journey', 'x', '--explorer', url])
   assert.equal(code, 1)
   assert.match(stderr, new RegExp(`no explorer answers at ${url} \\(.*ECONNREFUSED.*TL_EXPLORER_UNREACHABLE`))

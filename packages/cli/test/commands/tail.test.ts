@@ -1,19 +1,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { createServer } from 'node:net'
 import { describe, test } from 'node:test'
-import { serve, throughline } from '../command.ts'
-
-/** A port that is free now. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  assert.ok(typeof address === 'object' && address !== null)
-  server.close()
-  await once(server, 'close')
-  return address.port
-}
+import { freePort, serve, throughline } from '../command.ts'
 
 async function listening(args: readonly string[] = []) {
   const url = `http://127.0.0.1:${await freePort()}/events`

@@ -8,20 +8,11 @@ import {
   StoppedError,
   UnavailableError,
 } from '@throughline/core'
-import { eventually, type MemoryTransport, memoryTransport } from '@throughline/testkit'
+import { eventually, memoryTransport } from '@throughline/testkit'
+import { publish, settled } from './readings.ts'
 
 const FAST = { minMs: 1, maxMs: 2 }
 const READINGS = { destinations: ['readings'], window: 1000, maxWaitMs: 5 }
-
-async function publish(transport: MemoryTransport, ids: readonly string[], key?: string): Promise<void> {
-  await using broker = createBroker(transport)
-  const publisher = broker.publisher({ destination: 'readings' })
-  for (const id of ids) {
-    await publisher.publish({ id, type: 't', source: '/s' }, key === undefined ? {} : { key })
-  }
-}
-
-const settled = (transport: MemoryTransport) => eventually(() => assert.equal(transport.unsettled(), 0))
 const numbers = (count: number) => Array.from({ length: count }, (_, index) => String(index))
 
 describe('a batch subscription', () => {

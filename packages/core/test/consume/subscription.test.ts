@@ -2,20 +2,11 @@ import assert from 'node:assert/strict'
 import { getEventListeners } from 'node:events'
 import { describe, test } from 'node:test'
 import { createBroker, type Problem, StoppedError, UnavailableError } from '@throughline/core'
-import { eventually, type MemoryTransport, memoryTransport } from '@throughline/testkit'
+import { eventually, memoryTransport } from '@throughline/testkit'
+import { publish, settled } from './readings.ts'
 
 const FAST = { minMs: 1, maxMs: 2 }
 const READINGS = { destinations: ['readings'] }
-
-async function publish(transport: MemoryTransport, ids: readonly string[], key?: string): Promise<void> {
-  await using broker = createBroker(transport)
-  const publisher = broker.publisher({ destination: 'readings' })
-  for (const id of ids) {
-    await publisher.publish({ id, type: 't', source: '/s' }, key === undefined ? {} : { key })
-  }
-}
-
-const settled = (transport: MemoryTransport) => eventually(() => assert.equal(transport.unsettled(), 0))
 
 describe('a subscription', () => {
   test('keeps the order of a key while one of it is tried again, and lets other keys pass', async () => {

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { z } from 'zod'
 import { answerOf } from '../answer.ts'
 import { needsShared, sharedFile } from '../shared-data.ts'
-import { temporaryExplorer } from '../temporary.ts'
+import { sendShared, temporaryExplorer } from '../temporary.ts'
 
 const recording = z.object({
   request: z.object({ path: z.string() }),
@@ -20,12 +20,7 @@ const traces = z.object({
 for (const name of ['v1-trace', 'v1-trace-links', 'v1-trace-missing', 'v1-trace-bad-id']) {
   test(`GET /api/traces answers what Jaeger 2.20 answers: ${name}`, needsShared, async (context) => {
     const explorer = await temporaryExplorer(context)
-    const headers = { 'content-type': 'application/json' }
-    await fetch(`${explorer.otlpUrl}/v1/traces`, {
-      method: 'POST',
-      headers,
-      body: sharedFile('golden/otlp.json'),
-    })
+    await sendShared(explorer, 'golden/otlp.json')
     const golden = recording.parse(JSON.parse(sharedFile(`golden/jaeger/${name}.json`).toString()))
     const answer = await fetch(explorer.url + golden.request.path)
     assert.equal(answer.status, golden.status)
@@ -38,12 +33,7 @@ for (const name of ['v1-trace', 'v1-trace-links', 'v1-trace-missing', 'v1-trace-
 
 test('a trace id whose leading zeros were stripped is found', needsShared, async (context) => {
   const explorer = await temporaryExplorer(context)
-  const headers = { 'content-type': 'application/json' }
-  await fetch(`${explorer.otlpUrl}/v1/traces`, {
-    method: 'POST',
-    headers,
-    body: sharedFile('golden/otlp.json'),
-  })
+  await sendShared(explorer, 'golden/otlp.json')
   const answer = await fetch(`${explorer.url}/api/traces/af7651916cd43dd8448eb211c80319c`)
   assert.equal(answer.status, 200)
   const { data } = await answerOf(answer, traces)

@@ -10,21 +10,14 @@ import { eventually } from '@throughline/testkit'
 import type { z } from 'zod'
 import { answerOf, explorerStatus, journeyAnswer, listAnswer, problemAnswer } from '../answer.ts'
 import { message, requestJson, type SpanSpec } from '../otlp-json.ts'
-import { needsShared, sharedFile } from '../shared-data.ts'
-import { temporaryExplorer, temporaryFolder } from '../temporary.ts'
+import { needsShared } from '../shared-data.ts'
+import { sendShared, temporaryExplorer, temporaryFolder } from '../temporary.ts'
 
 const headers = { 'content-type': 'application/json' }
 
 async function send(explorer: Explorer, ...spans: SpanSpec[]): Promise<void> {
   const body = JSON.stringify(requestJson(spans))
   assert.equal((await fetch(`${explorer.otlpUrl}/v1/traces`, { method: 'POST', headers, body })).status, 200)
-}
-async function sendGolden(explorer: Explorer): Promise<void> {
-  await fetch(`${explorer.otlpUrl}/v1/traces`, {
-    method: 'POST',
-    headers,
-    body: sharedFile('golden/otlp.json'),
-  })
 }
 
 /** All pages of the list. */
@@ -42,7 +35,7 @@ async function listed(explorer: Explorer, limit: number): Promise<z.infer<typeof
 describe('the list of journeys', needsShared, () => {
   test('has each journey once, newest first, page by page', async (context) => {
     const explorer = await temporaryExplorer(context)
-    await sendGolden(explorer)
+    await sendShared(explorer, 'golden/otlp.json')
     const ids = (await listed(explorer, 2)).map(({ id }) => id.slice(0, 4))
     // The batch and the replay are parts of the orders' journeys and have no rows of their own.
     assert.deepEqual(ids, ['old-', 'f5f7', 'e4f7', 'c2f7', 'b1f7', '0af7', 'e-1'])
@@ -50,7 +43,7 @@ describe('the list of journeys', needsShared, () => {
 
   test('says of each what a row shows', async (context) => {
     const explorer = await temporaryExplorer(context)
-    await sendGolden(explorer)
+    await sendShared(explorer, 'golden/otlp.json')
     const journeys = await listed(explorer, 50)
     assert.deepEqual(journeys.at(-1), {
       id: 'e-1',
@@ -74,7 +67,7 @@ describe('the list of journeys', needsShared, () => {
 
 test('a search finds journeys by every kind of id and by text', needsShared, async (context) => {
   const explorer = await temporaryExplorer(context)
-  await sendGolden(explorer)
+  await sendShared(explorer, 'golden/otlp.json')
   const search = async (q: string) =>
     (await answerOf(fetch(`${explorer.url}/api/search?q=${encodeURIComponent(q)}`), listAnswer)).journeys.map(
       ({ id }) => id.slice(0, 4),
@@ -103,7 +96,7 @@ test('a search finds journeys by every kind of id and by text', needsShared, asy
 
 test('a journey is found by subject, position and attribute too', needsShared, async (context) => {
   const explorer = await temporaryExplorer(context)
-  await sendGolden(explorer)
+  await sendShared(explorer, 'golden/otlp.json')
   for (const id of [
     'sensor-001',
     'sensor-readings[2]@17',

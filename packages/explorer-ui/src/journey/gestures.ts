@@ -82,22 +82,16 @@ export function attachGestures(element: HTMLElement, gutter: number, actions: Ge
     dragged = false
   }
 
-  element.addEventListener('wheel', wheel, { passive: false })
-  element.addEventListener('pointerdown', down)
-  element.addEventListener('pointermove', move)
-  element.addEventListener('pointerup', note)
-  element.addEventListener('pointerup', up)
-  element.addEventListener('pointercancel', up)
-  element.addEventListener('click', click, { capture: true })
-  return () => {
-    element.removeEventListener('wheel', wheel)
-    element.removeEventListener('pointerdown', down)
-    element.removeEventListener('pointermove', move)
-    element.removeEventListener('pointerup', note)
-    element.removeEventListener('pointerup', up)
-    element.removeEventListener('pointercancel', up)
-    element.removeEventListener('click', click, { capture: true })
-  }
+  const listening = new AbortController()
+  const { signal } = listening
+  element.addEventListener('wheel', wheel, { passive: false, signal })
+  element.addEventListener('pointerdown', down, { signal })
+  element.addEventListener('pointermove', move, { signal })
+  element.addEventListener('pointerup', note, { signal })
+  element.addEventListener('pointerup', up, { signal })
+  element.addEventListener('pointercancel', up, { signal })
+  element.addEventListener('click', click, { capture: true, signal })
+  return () => listening.abort()
 }
 
 function isOn(target: EventTarget | null, selector: string): boolean {

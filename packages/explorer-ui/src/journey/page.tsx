@@ -5,7 +5,7 @@ import { useQuery } from '../api/query.ts'
 import { followJourneys } from '../api/stream.ts'
 import { Header } from '../ui/header.tsx'
 import { Link } from '../ui/link.tsx'
-import { Message } from '../ui/message.tsx'
+import { Failure } from '../ui/message.tsx'
 import { buildModel } from './model.ts'
 import { JourneyView } from './view.tsx'
 
@@ -25,20 +25,15 @@ export function JourneyPage({ id }: { readonly id: string }) {
       ) : (
         <main className="journeys">
           {query.error !== null ? (
-            <Message
+            <Failure
               title={query.error.status === 404 ? 'No such journey' : 'The journey cannot be loaded'}
-              tone="error"
+              error={query.error}
+              onRetry={reload}
             >
-              <p>{query.error.message}</p>
-              <p className="actions">
-                <button type="button" className="button" onClick={reload}>
-                  Try again
-                </button>
-                <Link to="/" className="button">
-                  Recent journeys
-                </Link>
-              </p>
-            </Message>
+              <Link to="/" className="button">
+                Recent journeys
+              </Link>
+            </Failure>
           ) : (
             <div className="loading" role="status" aria-label="Loading the journey">
               <div className="skeleton" />

@@ -5,7 +5,7 @@ import { useQuery } from '../api/query.ts'
 import type { StreamState } from '../api/stream.ts'
 import { count } from '../format.ts'
 import { Header } from '../ui/header.tsx'
-import { Message } from '../ui/message.tsx'
+import { Failure, Message } from '../ui/message.tsx'
 import { Empty } from './empty.tsx'
 import { JourneyRows } from './rows.tsx'
 
@@ -49,12 +49,7 @@ function Recent() {
         </button>
       </div>
       {live.error !== null && (
-        <Message title="The list cannot be loaded" tone="error">
-          <p>{live.error.message}</p>
-          <button type="button" className="button" onClick={live.retry}>
-            Try again
-          </button>
-        </Message>
+        <Failure title="The list cannot be loaded" error={live.error} onRetry={live.retry} />
       )}
       {isEmpty && live.error === null && (feed.loaded ? <Empty /> : <Loading />)}
       {!isEmpty && <JourneyRows journeys={feed.rows} />}
@@ -72,14 +67,7 @@ function Found({ query }: { readonly query: string }) {
   const journeys = found.data?.journeys ?? []
   let body: ReactNode
   if (found.error !== null) {
-    body = (
-      <Message title="The search failed" tone="error">
-        <p>{found.error.message}</p>
-        <button type="button" className="button" onClick={found.reload}>
-          Try again
-        </button>
-      </Message>
-    )
+    body = <Failure title="The search failed" error={found.error} onRetry={found.reload} />
   } else if (found.loading) body = <Loading />
   else if (journeys.length === 0) {
     body = (

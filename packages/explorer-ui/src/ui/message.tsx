@@ -17,3 +17,28 @@ export function Message({
     </div>
   )
 }
+
+/** What failed, why, and a button that tries it again; `children` stand beside it. */
+export function Failure({
+  title,
+  error,
+  onRetry,
+  children,
+}: {
+  readonly title: string
+  readonly error: Error
+  readonly onRetry: () => void
+  readonly children?: ReactNode
+}) {
+  return (
+    <Message title={title} tone="error">
+      <p>{error.message}</p>
+      <p className="actions">
+        <button type="button" className="button" onClick={onRetry}>
+          Try again
+        </button>
+        {children}
+      </p>
+    </Message>
+  )
+}

@@ -1,4 +1,5 @@
 import { isWrapped } from '@opentelemetry/instrumentation'
+import { isTraced } from '@throughline/core'
 import { guarded, warnOnce } from './guard.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: a wrapper passes on whatever its original takes and gives
@@ -11,8 +12,8 @@ const own = new WeakSet<object>()
 export interface Patches {
   /**
    * Replaces a method of a class or a module by what `make` makes of it, until `restore`. Does nothing where there is no
-   * such method or it is wrapped already. While the instrumentation is disabled, or another one has wrapped the same
-   * method, the original runs alone.
+   * such method or it is wrapped already. The original runs alone while the instrumentation is disabled, where another one
+   * has wrapped the same method, and for a client that Throughline's library has made and traces itself.
    */
   wrap(target: object | undefined, name: string, make: (original: Method) => Method): void
   /** The same for one object that the client has made: it is not given back, its original runs alone once disabled. */
@@ -39,7 +40,7 @@ export function createPatches(client: string, enabled: () => boolean): Patches {
   function wrapper(name: string, original: Method, traced: Method): Method {
     const wasWrapped = isWrapped(original)
     const wrapped: Method = function (...args) {
-      if (!enabled()) return original.apply(this, args)
+      if (!enabled() || isTraced(this)) return original.apply(this, args)
       if (wasWrapped || stepsBack(this, name, wrapped)) {
         warnOfRival(client)
         return original.apply(this, args)

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { Consumer, type GroupAssignment } from '@platformatic/kafka'
-import { UnavailableError } from '@throughline/core'
+import { markTraced, UnavailableError } from '@throughline/core'
 import type { Assignment } from './assignment.ts'
 import { cooperativeAssigner } from './assignor.ts'
 import { createCoordinator } from './coordinator.ts'
@@ -57,6 +57,7 @@ export function createClassicGroup(connection: Connection, options: MembershipOp
       return Buffer.alloc(0)
     },
   })
+  markTraced(consumer)
   for (const topic of topics) consumer.topics.track(topic)
   consumer.memberId = identity.memberId
 

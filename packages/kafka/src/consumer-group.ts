@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Consumer, consumerGroupHeartbeatV1, type GroupAssignment } from '@platformatic/kafka'
-import { PermanentError } from '@throughline/core'
+import { markTraced, PermanentError } from '@throughline/core'
 import type { Assignment } from './assignment.ts'
 import { createCoordinator } from './coordinator.ts'
 import { hasApiId, isPermanent } from './errors.ts'
@@ -57,6 +57,7 @@ export function createConsumerGroup(connection: Connection, options: MembershipO
     requestTimeout: Math.max(1000, lostAfterMs),
     autocommit: false,
   })
+  markTraced(consumer)
   for (const topic of topics) consumer.topics.track(topic)
   identity.memberId ??= randomUUID()
   const memberId = identity.memberId

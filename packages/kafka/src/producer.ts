@@ -7,6 +7,7 @@ import {
   Producer,
   type produceV11,
 } from '@platformatic/kafka'
+import { markTraced } from '@throughline/core'
 import { kafkaError } from './errors.ts'
 import { type Connection, clientOptions, type KafkaCompression } from './options.ts'
 import type { OutgoingRecord } from './record.ts'
@@ -59,6 +60,7 @@ export function createProducerClient(
     // The driver's own sequences are not used: see RATIONALE.md.
     idempotent: false,
   })
+  markTraced(producer)
 
   /** In the newest version that both the driver and the broker have, as the driver's own producer asks for it. */
   function apiOf<Arguments extends unknown[], Response>(name: string): Promise<API<Arguments, Response>> {

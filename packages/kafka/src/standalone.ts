@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { Consumer, type GroupAssignment } from '@platformatic/kafka'
-import { PermanentError } from '@throughline/core'
+import { markTraced, PermanentError } from '@throughline/core'
 import { type Assignment, assignmentKey } from './assignment.ts'
 import { isPermanent, isUnknownTopic, UNKNOWN_TOPIC_CODE } from './errors.ts'
 import { disconnect, findBrokers, type Identity, type Membership, type Start } from './membership.ts'
@@ -30,6 +30,7 @@ export function createStandalone(connection: Connection, options: StandaloneOpti
     groupId: 'none',
     autocommit: false,
   })
+  markTraced(consumer)
   let closed = false
 
   async function join(): Promise<void> {

@@ -1,5 +1,11 @@
 import { Socket } from 'node:net'
-import { errorMessage, PermanentError, type ThroughlineError, UnavailableError } from '@throughline/core'
+import {
+  errorMessage,
+  markTraced,
+  PermanentError,
+  type ThroughlineError,
+  UnavailableError,
+} from '@throughline/core'
 import { connect, type IClientOptions, type MqttClient } from 'mqtt'
 import type { Endpoint } from './options.ts'
 import { connectError, disconnectError, HUNG_UP_CODE } from './reason.ts'
@@ -96,7 +102,7 @@ export function startConnection(endpoint: Endpoint, options: ConnectionOptions):
 
 function begin(endpoint: Endpoint, options: ConnectionOptions): MqttClient {
   try {
-    return connect(clientOptions(endpoint, options))
+    return markTraced(connect(clientOptions(endpoint, options)))
   } catch (cause) {
     throw new PermanentError(`cannot connect to ${endpoint.address}: ${errorMessage(cause)}`, { cause })
   }

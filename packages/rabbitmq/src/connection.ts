@@ -1,4 +1,10 @@
-import { errorMessage, PermanentError, type ThroughlineError, UnavailableError } from '@throughline/core'
+import {
+  errorMessage,
+  markTraced,
+  PermanentError,
+  type ThroughlineError,
+  UnavailableError,
+} from '@throughline/core'
 import { type Channel, Connection as Client } from 'rabbitmq-client'
 import { negotiatedFrameMax, writeGatherer } from './driver.ts'
 import { rabbitmqError } from './errors.ts'
@@ -85,7 +91,7 @@ export async function withinLimit<T>(
 
 function startConnection(endpoint: Endpoint, role: 'pub' | 'sub', onEnd: () => void): Connection {
   const { address, frameMaxBytes } = endpoint
-  const client = begin(endpoint, role)
+  const client = markTraced(begin(endpoint, role))
   const opened = Promise.withResolvers<void>()
   // Whoever waits for a channel hears of it too.
   opened.promise.catch(() => undefined)
@@ -147,7 +153,7 @@ function startConnection(endpoint: Endpoint, role: 'pub' | 'sub', onEnd: () => v
       return blocked
     },
     gatherWrites: writeGatherer(client),
-    openChannel: () => client.acquire({ emitErrorsFromChannel: true }),
+    openChannel: async () => markTraced(await client.acquire({ emitErrorsFromChannel: true })),
     closeChannel,
     fail: end,
     close,

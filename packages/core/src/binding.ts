@@ -76,8 +76,8 @@ export function createBinding(rules: BindingRules): Binding {
   )
 
   function encode(event: CloudEvent, { mode, key = keyOf(event) }: EncodeOptions): Message {
-    const keyed = key === undefined ? {} : { key }
     if (mode === 'structured' || carriesEvents(event) || rules.mustBeStructured?.(event)) {
+      const keyed = key === undefined ? {} : { key }
       return { body: encodeJsonEvent(event), headers: [], contentType: STRUCTURED_JSON_UTF8, event, ...keyed }
     }
     validateEvent(event)
@@ -92,7 +92,9 @@ export function createBinding(rules: BindingRules): Binding {
     // JSON is the default type of data that is a value; bytes without a type stay without one.
     const type = event.datacontenttype ?? (needsJsonType(event.data) ? 'application/json' : undefined)
     const body = encodeData(event.data, type) ?? rules.absentBody
-    return { body, headers, event, ...(type === undefined ? {} : { contentType: type }), ...keyed }
+    const message: Message =
+      type === undefined ? { body, headers, event } : { body, headers, event, contentType: type }
+    return key === undefined ? message : { ...message, key }
   }
 
   function decode(message: Message): CloudEvent {

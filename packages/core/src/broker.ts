@@ -165,7 +165,7 @@ function eventPublisher(
 ): EventPublisher {
   function encode(input: EventInput | MessageInput, { key, mode = defaultMode }: PublishOptions): Message {
     if (isMessage(input)) return messageOf(input)
-    return transport.binding.encode(completeEvent(input), { mode, ...(key === undefined ? {} : { key }) })
+    return transport.binding.encode(completeEvent(input), key === undefined ? { mode } : { mode, key })
   }
 
   function ready(input: EventInput | MessageInput, options: PublishOptions): Message {

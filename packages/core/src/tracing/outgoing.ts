@@ -2,6 +2,7 @@ import { isValidTraceId, type Span, trace } from '@opentelemetry/api'
 import type { Transport } from '../contract.ts'
 import { STRUCTURED_JSON } from '../json.ts'
 import type { Header, Message } from '../message.ts'
+import { microsText } from './clock.ts'
 import { SENT_AT_HEADER } from './headers.ts'
 import { injectedSpan } from './propagation.ts'
 import type { PublishTelemetry } from './publisher.ts'
@@ -46,7 +47,7 @@ export function outgoing(
       if (!replaced) headers.push(header)
     }
     for (const header of injected.headers) headers.push(header)
-    headers.push([SENT_AT_HEADER, String(Math.round(startMs * 1000))])
+    headers.push([SENT_AT_HEADER, microsText(startMs)])
     if (traceId !== undefined && correlationHeader !== undefined) headers.push([correlationHeader, traceId])
     return { ...sent, headers }
   }

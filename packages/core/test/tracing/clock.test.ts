@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createBroker } from '@throughline/core'
 import { eventually, memoryTransport, withSpans } from '@throughline/testkit'
-import { unixMs } from '../../src/tracing/clock.ts'
+import { microsText, unixMs } from '../../src/tracing/clock.ts'
 
 test('the clock is the wall clock with a fraction, and follows it when it was set', (context) => {
   assert.ok(Math.abs(unixMs() - Date.now()) <= 2)
@@ -15,6 +15,13 @@ test('the clock is the wall clock with a fraction, and follows it when it was se
   const ahead = Date.now() + 3_600_000
   context.mock.method(Date, 'now', () => ahead)
   assert.ok(Math.abs(unixMs() - ahead) <= 2)
+})
+
+test('microseconds are written as whole numbers, into a new second too', () => {
+  const second = 1_763_742_001_000
+  for (const ms of [second, second + 0.125, second + 999.5, second - 2 ** -10, second - 2 ** -12]) {
+    assert.equal(microsText(ms), String(Math.round(ms * 1000)))
+  }
 })
 
 test('a process span never starts before the send span whose message it handles', () =>

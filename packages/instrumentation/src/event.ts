@@ -1,11 +1,20 @@
 import { type CloudEvent, type Header, textOf } from '@throughline/core'
 
-const REQUIRED = ['id', 'source', 'type', 'specversion'] as const
-
 /** How a transport writes an attribute's header: `ce_`, `cloudEvents:` or `cloudEvents_`, or nothing before its name. */
 export interface EventHeaders {
   /** In lower case. */
   readonly prefixes: readonly string[]
+}
+
+/** Attributes of an event, as far as spans tell of them. */
+interface Attributes {
+  id?: string
+  source?: string
+  type?: string
+  specversion?: string
+  subject?: string
+  time?: string
+  traceparent?: string
 }
 
 /**
@@ -17,45 +26,87 @@ export function eventOf(
   headers: readonly Header[],
   contentType: string | undefined,
   body: Uint8Array | null,
+  prefixes: EventHeaders,
+): CloudEvent | undefined {
+  return eventInHeaders(headers, prefixes) ?? eventInBody(contentType, body)
+}
+
+/** Of a message in binary mode. */
+export function eventInHeaders(
+  headers: readonly Header[],
   { prefixes }: EventHeaders,
 ): CloudEvent | undefined {
-  if (contentType?.startsWith('application/cloudevents+json')) return structured(body)
-  let attributes: Record<string, string> | undefined
-  for (const [name, value] of headers) {
-    const prefix = prefixes.find((each) => name.length > each.length && name.toLowerCase().startsWith(each))
-    if (prefix === undefined) continue
+  let attributes: Attributes | undefined
+  for (const [header, value] of headers) {
+    const name = attributeOf(header, prefixes)
+    if (name === undefined) continue
     attributes ??= {}
-    attributes[name.slice(prefix.length).toLowerCase()] = textOf(value)
+    attributes[name] = textOf(value)
   }
   return attributes === undefined ? undefined : complete(attributes)
 }
 
+function attributeOf(header: string, prefixes: readonly string[]): keyof Attributes | undefined {
+  for (const prefix of prefixes) {
+    if (!header.startsWith(prefix) && !header.toLowerCase().startsWith(prefix)) continue
+    const name = header.slice(prefix.length).toLowerCase()
+    return isTold(name) ? name : undefined
+  }
+  return undefined
+}
+
+function isTold(name: string): name is keyof Attributes {
+  switch (name) {
+    case 'id':
+    case 'source':
+    case 'type':
+    case 'specversion':
+    case 'subject':
+    case 'time':
+    case 'traceparent':
+      return true
+    default:
+      return false
+  }
+}
+
+const STRUCTURED = 'application/cloudevents+json'
 /** Larger ones are not parsed for a span's sake. */
 const MAX_STRUCTURED_BYTES = 256 * 1024
 const utf8 = new TextDecoder()
 
-function structured(body: Uint8Array | null): CloudEvent | undefined {
+/** Of a message in structured mode; also where its producer wrote no content type. It costs the parsing of the body. */
+export function eventInBody(
+  contentType: string | undefined,
+  body: Uint8Array | null,
+): CloudEvent | undefined {
   if (body === null || body.byteLength > MAX_STRUCTURED_BYTES) return undefined
+  const isStructured =
+    contentType === undefined ? looksStructured(body) : contentType.toLowerCase().startsWith(STRUCTURED)
+  if (!isStructured) return undefined
   try {
     const value: unknown = JSON.parse(utf8.decode(body))
-    return typeof value === 'object' && value !== null ? complete({ ...value }) : undefined
+    return typeof value === 'object' && value !== null ? complete(value) : undefined
   } catch {
     return undefined
   }
 }
 
-function complete(attributes: Record<string, unknown>): CloudEvent | undefined {
-  const [id, source, type, specversion] = REQUIRED.map((name) => attributes[name])
+/** A JSON object that speaks of a `specversion`. */
+function looksStructured(body: Uint8Array): boolean {
+  return (
+    body[0] === '{'.charCodeAt(0) &&
+    Buffer.from(body.buffer, body.byteOffset, body.byteLength).includes('"specversion"')
+  )
+}
+
+function complete(attributes: { readonly [Name in keyof Attributes]?: unknown }): CloudEvent | undefined {
+  const { id, source, type, specversion, subject, time, traceparent } = attributes
   if (typeof id !== 'string' || typeof source !== 'string' || typeof type !== 'string') return undefined
   if (specversion !== '1.0') return undefined
-  const { subject, traceparent, time } = attributes
-  return {
-    specversion,
-    id,
-    source,
-    type,
-    ...(typeof subject === 'string' ? { subject } : {}),
-    ...(typeof time === 'string' ? { time } : {}),
-    ...(typeof traceparent === 'string' ? { traceparent } : {}),
-  }
+  const event: { -readonly [Name in keyof CloudEvent]: CloudEvent[Name] } = { specversion, id, source, type }
+  if (typeof subject === 'string') event.subject = subject
+  if (typeof time === 'string') event.time = time
+  if (typeof traceparent === 'string') event.traceparent = traceparent
+  return event
 }

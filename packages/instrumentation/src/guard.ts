@@ -7,10 +7,18 @@ const MAX_SAID = 1000
 
 /** Warns once a process, however often it is met: by OpenTelemetry's own logger, which says nothing unless it is set. */
 export function warnOnce(text: string): void {
-  if (said.has(text) || said.size >= MAX_SAID) return
-  said.add(text)
-  logger.warn(text)
-  process.emitWarning(text, { type: 'ThroughlineWarning', code: 'TL_INSTRUMENTATION' })
+  warnOnceOf(text, () => text)
+}
+
+/** `subject`: what is warned of, whatever the words are. Never throws, also where the application's logger does. */
+function warnOnceOf(subject: string, textOf: () => string): void {
+  if (said.has(subject) || said.size >= MAX_SAID) return
+  said.add(subject)
+  try {
+    const text = textOf()
+    process.emitWarning(text, { type: 'ThroughlineWarning', code: 'TL_INSTRUMENTATION' })
+    logger.warn(text)
+  } catch {}
 }
 
 /**
@@ -21,9 +29,17 @@ export function guarded<Result>(what: string, run: () => Result): Result | undef
   try {
     return run()
   } catch (error) {
-    warnOnce(
-      `${what} failed, and what it was for is not traced: ${error instanceof Error ? error.message : error}`,
-    )
+    warnOnceOf(what, () => `${what} failed, and what it was for is not traced: ${errorOf(error).message}`)
     return undefined
+  }
+}
+
+/** Anything can be thrown, also what cannot be made a text. */
+export function errorOf(thrown: unknown): Error {
+  if (thrown instanceof Error) return thrown
+  try {
+    return new Error(String(thrown))
+  } catch {
+    return new Error('not an error, but a value that cannot be made a text')
   }
 }

@@ -8,16 +8,18 @@ export type HeaderRecord = Readonly<Record<string, unknown>>
 export function headersOf(record: HeaderRecord | null | undefined): Header[] {
   const headers: Header[] = []
   if (record === null || record === undefined) return headers
-  for (const name in record) {
+  for (const name of Object.keys(record)) {
     const value = record[name]
-    if (typeof value === 'string' || value instanceof Uint8Array) headers.push([name, value])
+    if (isReadable(value)) headers.push([name, value])
     else if (Array.isArray(value)) {
-      for (const each of value) {
-        if (typeof each === 'string' || each instanceof Uint8Array) headers.push([name, each])
-      }
+      for (const each of value) if (isReadable(each)) headers.push([name, each])
     }
   }
   return headers
+}
+
+function isReadable(value: unknown): value is string | Uint8Array {
+  return typeof value === 'string' || value instanceof Uint8Array
 }
 
 /** A copy of the application's headers with others in place of those that they replace. The one given is not changed. */
@@ -25,8 +27,9 @@ export function withHeaders(
   record: HeaderRecord | null | undefined,
   { headers, replaces }: InjectedContext,
 ): Record<string, unknown> {
-  const copy: Record<string, unknown> = {}
-  for (const name in record) if (!replaces.has(name.toLowerCase())) copy[name] = record[name]
+  // Spreading defines what assigning would set: a header may be called `__proto__`.
+  const copy: Record<string, unknown> = { ...record }
+  for (const name of Object.keys(copy)) if (replaces.has(name.toLowerCase())) delete copy[name]
   for (const [name, value] of headers) copy[name] = value
   return copy
 }

@@ -29,12 +29,8 @@ export function createPatches(client: string, enabled: () => boolean): Patches {
   const restores: (() => void)[] = []
 
   function replace(target: object, name: string, original: unknown, wrapper: object): void {
-    own.add(wrapper)
-    // A getter of a module that was compiled to CommonJS may not be replaced: the client is then left as it is.
-    if (!Reflect.set(target, name, wrapper)) return
-    restores.push(() => {
-      if (Reflect.get(target, name) === wrapper) Reflect.set(target, name, original)
-    })
+    const undo = put(target, name, original, wrapper)
+    if (undo !== undefined) restores.push(undo)
   }
 
   function wrapper(name: string, original: Method, traced: Method): Method {
@@ -47,7 +43,10 @@ export function createPatches(client: string, enabled: () => boolean): Patches {
       }
       return traced.apply(this, args)
     }
-    return Object.defineProperty(wrapped, 'name', { value: original.name })
+    return Object.defineProperties(wrapped, {
+      name: { value: original.name },
+      length: { value: original.length },
+    })
   }
 
   return {
@@ -59,10 +58,7 @@ export function createPatches(client: string, enabled: () => boolean): Patches {
 
     wrapOwn(target, name, make) {
       const original = methodOf(target, name)
-      if (original === undefined) return
-      const wrapped = wrapper(name, original, make(original))
-      own.add(wrapped)
-      Reflect.set(target, name, wrapped)
+      if (original !== undefined) put(target, name, original, wrapper(name, original, make(original)))
     },
 
     construct(target, name, onMade) {
@@ -76,11 +72,34 @@ export function createPatches(client: string, enabled: () => boolean): Patches {
         },
       })
       replace(target, name, original, wrapped)
+      // `kafka.constructor === Kafka` holds as it did.
+      const { prototype } = original
+      if (prototype?.constructor === original) replace(prototype, 'constructor', original, wrapped)
     },
 
     restore() {
       for (const restore of restores.splice(0).reverse()) restore()
     },
+  }
+}
+
+/**
+ * Puts a wrapper in the place of its original; gives what undoes it where nobody has wrapped it since. Undefined where it
+ * cannot be put: a getter of a module that was compiled to CommonJS. The client is then left as it is.
+ */
+function put(target: object, name: string, original: unknown, wrapper: object): (() => void) | undefined {
+  own.add(wrapper)
+  if (Object.hasOwn(target, name)) {
+    if (!Reflect.set(target, name, wrapper)) return undefined
+    return () => {
+      if (Reflect.get(target, name) === wrapper) Reflect.set(target, name, original)
+    }
+  }
+  // Inherited: as little to be seen when the object is listed as it was, and gone again afterwards.
+  const descriptor = { value: wrapper, writable: true, configurable: true, enumerable: false }
+  if (!Reflect.defineProperty(target, name, descriptor)) return undefined
+  return () => {
+    if (Reflect.get(target, name) === wrapper) Reflect.deleteProperty(target, name)
   }
 }
 
@@ -91,10 +110,10 @@ function methodOf(target: object, name: string): Method | undefined {
 }
 
 /** True where another instrumentation has wrapped ours, or a vendor's tracer is at work in the process. */
-function stepsBack(self: unknown, name: string, wrapped: Method): boolean {
+// biome-ignore lint/suspicious/noExplicitAny: whatever the method was called on
+function stepsBack(self: any, name: string, wrapped: Method): boolean {
   if ('_ddtrace' in globalThis) return true
-  if (typeof self !== 'object' || self === null) return false
-  const outermost: unknown = Reflect.get(self, name)
+  const outermost: unknown = self?.[name]
   return outermost !== wrapped && typeof outermost === 'function' && isWrapped(outermost)
 }
 

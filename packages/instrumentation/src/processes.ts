@@ -1,15 +1,16 @@
 import { type Attributes, type Context, context as contexts } from '@opentelemetry/api'
-import type { Delivery, Settlement } from '@throughline/core'
+import { type CloudEvent, type Delivery, parseTraceparent, type Settlement } from '@throughline/core'
 import {
   type BatchSpan,
   batchTracer,
+  eventAttributes,
   type ProcessSpan,
   type ProcessTelemetry,
   processTracer,
   type Scope,
 } from '@throughline/core/tracing'
-import { eventOf } from './event.ts'
-import { guarded } from './guard.ts'
+import { eventInBody, eventInHeaders, eventOf } from './event.ts'
+import { errorOf, guarded } from './guard.ts'
 import type { ClientInstrumentationConfig } from './options.ts'
 import { ignores, templateOf, withHandled } from './sends.ts'
 import type { Client } from './system.ts'
@@ -91,41 +92,61 @@ export function createProcesses(
     guarded('consumerHook', () => consumerHook(process.span, { destination, message: own }))
   }
 
-  function eventOfDelivery({ message: { headers, contentType, body } }: Delivery) {
-    return eventOf(headers, contentType, body, system.eventHeaders)
-  }
-
   function one(arrived: Arrived): Processing | undefined {
     const { delivery, own, previous } = arrived
-    if (isIgnored(delivery.position.destination)) return undefined
+    const { message, position } = delivery
+    if (isIgnored(position.destination)) return undefined
+    const event = eventInHeaders(message.headers, system.eventHeaders)
     const process = startProcess({
       delivery: named(delivery),
-      event: eventOfDelivery(delivery),
+      event,
       attempt: delivery.attempt,
       previous: previous?.spanContext(),
     })
+    if (event === undefined && process.span.isRecording()) tellBody(process, delivery)
     const context = withHandled(process.context, process.hop?.spanContext)
     contextsOf.set(own, context)
     hooked(process, arrived)
     return processing(process, context)
   }
 
+  /** Of an event in structured mode: its body is parsed for spans that record alone. */
+  function tellBody({ span, hop }: ProcessSpan, { message }: Delivery): void {
+    const event = eventInBody(message.contentType, message.body)
+    if (event === undefined) return
+    span.setAttributes(eventAttributes(event))
+    if (message.properties?.messageId === undefined) span.setAttribute('messaging.message.id', event.id)
+    const origin = trust === 'ignore' ? undefined : parseTraceparent(textIn(event, 'traceparent'))
+    if (origin !== undefined && origin.spanId !== hop?.spanContext?.spanId) {
+      span.addLink({ context: origin, attributes: { origin: true } })
+    }
+  }
+
   function batch(arrived: readonly Arrived[]): Processing | undefined {
     const [first] = arrived
     if (first === undefined || arrived.every(({ delivery }) => isIgnored(delivery.position.destination)))
       return undefined
-    const members = arrived.map(({ delivery }) => ({
-      delivery: named(delivery),
-      event: eventOfDelivery(delivery),
-    }))
     const process: BatchSpan = startBatch({
-      members,
+      members: arrived.map(({ delivery }) => ({
+        delivery: named(delivery),
+        event: eventOfDelivery(delivery),
+      })),
       attempt: first.delivery.attempt,
       previous: first.previous?.spanContext(),
     })
-    for (const [index, { own }] of arrived.entries()) contextsOf.set(own, process.contextOf(index))
+    const handled = new Map<string, Context>()
+    for (const [index, { own }] of arrived.entries()) {
+      const hop = process.hopOf(index)?.spanContext
+      const context = withHandled(process.contextOf(index), hop)
+      contextsOf.set(own, context)
+      if (hop !== undefined) handled.set(hop.spanId, context)
+    }
     hooked(process, first)
-    return processing(process, process.context)
+    return processing(process, withHandled(process.context, handled))
+  }
+
+  function eventOfDelivery({ message: { headers, contentType, body } }: Delivery): CloudEvent | undefined {
+    return eventOf(headers, contentType, body, system.eventHeaders)
   }
 
   function processing(process: ProcessSpan, context: Context): Processing {
@@ -133,7 +154,9 @@ export function createProcesses(
       process,
       context,
       end(failure, outcome) {
-        guarded('the end of a process span', () => process.end(errorOf(failure), outcome))
+        guarded('the end of a process span', () =>
+          process.end(failure === undefined ? null : errorOf(failure), outcome),
+        )
       },
     }
   }
@@ -144,16 +167,21 @@ export function createProcesses(
   }
 }
 
-function errorOf(failure: unknown): Error | null {
-  if (failure === undefined) return null
-  return failure instanceof Error ? failure : new Error(String(failure))
+function textIn(event: CloudEvent, name: string): string | undefined {
+  const value = event[name]
+  return typeof value === 'string' ? value : undefined
 }
 
-/** What a handler's end means to its client. */
+/** What a handler's end means to its client. It is read when the handler has ended: it may be a getter. */
 export interface Outcomes {
   /** What the client does with a message whose handler returned; undefined where the application has yet to say. */
   readonly returned?: Settlement['outcome'] | undefined
   readonly threw?: Settlement['outcome'] | undefined
+  /**
+   * Whether the client awaits what the handler gives. Where it does not, only a real promise is followed: the `then` of
+   * something else, a query that has been built, may do what nobody asked for.
+   */
+  readonly awaits?: boolean
   readonly onEnd?: (failed: boolean) => void
 }
 
@@ -162,26 +190,26 @@ export interface Outcomes {
  * it gave or threw goes on as it is.
  */
 export function runHandler<Result>(
-  { context, end }: Processing,
+  processing: Processing,
   run: () => Result,
-  { returned, threw, onEnd }: Outcomes = {},
+  outcomes: Outcomes = {},
 ): Result {
   const failed = (error: unknown) => {
-    end(error ?? new Error(String(error)), threw)
-    onEnd?.(true)
+    processing.end(error ?? errorOf(error), outcomes.threw)
+    outcomes.onEnd?.(true)
   }
   const done = () => {
-    end(undefined, returned)
-    onEnd?.(false)
+    processing.end(undefined, outcomes.returned)
+    outcomes.onEnd?.(false)
   }
   let result: Result
   try {
-    result = contexts.with(context, run)
+    result = contexts.with(processing.context, run)
   } catch (error) {
     failed(error)
     throw error
   }
-  if (!isPromise(result)) {
+  if (!isPromise(result, outcomes.awaits ?? false)) {
     done()
     return result
   }
@@ -198,6 +226,13 @@ export function runHandler<Result>(
   ) as Result
 }
 
-function isPromise(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
+function isPromise(value: unknown, isAwaited: boolean): value is PromiseLike<unknown> {
+  if (value instanceof Promise) return true
+  return (
+    isAwaited &&
+    typeof value === 'object' &&
+    value !== null &&
+    'then' in value &&
+    typeof value.then === 'function'
+  )
 }

@@ -8,7 +8,7 @@ import {
 import { type CloudEvent, type Header, type Message, type PublishResult, textOf } from '@throughline/core'
 import {
   type InjectedContext,
-  injectedContext,
+  injectedSpan,
   parseTraceparent,
   type Scope,
   SENT_AT_HEADER,
@@ -23,12 +23,18 @@ import { guarded } from './guard.ts'
 import type { ClientInstrumentationConfig } from './options.ts'
 import type { Client, System } from './system.ts'
 
-/** Key of a process span's context: the hop contexts of what is being handled in it, so that a copied header is known. */
+/** Key of what is being handled in a context. */
 const HANDLED = createContextKey('throughline handled hop')
 
-/** A context in which a message that arrived with `hop` is handled. */
-export function withHandled(context: Context, hop: SpanContext | undefined): Context {
-  return hop === undefined ? context : context.setValue(HANDLED, hop)
+/**
+ * What is being handled: the hop context of one message, or the contexts to act in on behalf of each message of a batch,
+ * by the span ids of their hop contexts.
+ */
+type Handled = SpanContext | ReadonlyMap<string, Context>
+
+/** A context in which messages that arrived so are handled: by it headers that are copied to a new message are known. */
+export function withHandled(context: Context, handled: Handled | undefined): Context {
+  return handled === undefined ? context : context.setValue(HANDLED, handled)
 }
 
 /** One message of the application's, as it gave it to its client. */
@@ -84,11 +90,8 @@ export function createSends(
   }
   const isIgnored = ignores(config.ignore)
   const tracers = new Map<string, SendTracer | null>()
-  const namesReplaced = replacing([SENT_AT_HEADER])
-  const namesCorrelated = replacing([
-    SENT_AT_HEADER,
-    ...(correlationHeader === undefined ? [] : [correlationHeader]),
-  ])
+  const replacing = namesReplaced(SENT_AT_HEADER)
+  const replacingCorrelated = namesReplaced(SENT_AT_HEADER, correlationHeader ?? SENT_AT_HEADER)
 
   /** Null where the destination is ignored. */
   function tracerOf(destination: string): SendTracer | null {
@@ -107,47 +110,49 @@ export function createSends(
     return tracer
   }
 
-  function hopOf({ span, context, startMs }: Sent, { destination, own }: Outgoing, isCreated: boolean): Hop {
+  function hopOf({ span, parent, startMs }: Sent, { destination, own }: Outgoing, isCreated: boolean): Hop {
     if (producerHook !== undefined && span.isRecording()) {
       guarded('producerHook', () => producerHook(span, { destination, message: own }))
     }
     if (isCreated) return null
-    const injected = injectedContext(context, propagate)
-    const headers = [...injected.headers]
-    headers.push([SENT_AT_HEADER, String(Math.round(startMs * 1000))])
+    const injected = injectedSpan(parent, span, propagate)
+    const headers = [...injected.headers, [SENT_AT_HEADER, String(Math.round(startMs * 1000))] as const]
     const { traceId } = span.spanContext()
     if (correlationHeader === undefined || !isValidTraceId(traceId)) {
-      return { headers, replaces: namesReplaced(injected.replaces) }
+      return { headers, replaces: replacing(injected.replaces) }
     }
     headers.push([correlationHeader, traceId])
-    return { headers, replaces: namesCorrelated(injected.replaces) }
+    return { headers, replaces: replacingCorrelated(injected.replaces) }
   }
 
   function startOne(outgoing: Outgoing): Send | undefined {
     const tracer = tracerOf(outgoing.destination)
     if (tracer === null) return undefined
     const active = contexts.active()
-    const created = createdOf(outgoing.headers, active)
-    const sent = tracer.start(messageOf(outgoing, system), active, created)
+    const { created, behalf } = givenContext(outgoing.headers, active)
+    const sent = tracer.start(messageOf(outgoing, system, behalf), active, created)
     return {
-      hop: hopOf(sent, outgoing, created !== undefined),
+      // Its span goes on where a propagator fails: the message is what it was.
+      hop: guarded('the context of a message', () => hopOf(sent, outgoing, created !== undefined)) ?? null,
       end: (result) => guarded('the end of a send span', () => tracer.end(sent, result, unixMs())),
     }
   }
 
-  /** To one destination. */
+  /** To one destination, with a `create` span each. */
   function startBatch(tracer: SendTracer, outgoing: readonly Outgoing[]): SendBatch {
     const active = contexts.active()
-    const hops: Hop[] = []
-    const created = outgoing.map(({ headers }) => createdOf(headers, active))
+    const hops: Hop[] = outgoing.map(() => null)
+    const given = outgoing.map(({ headers }) => givenContext(headers, active))
     const batch: SentBatch = tracer.startBatch(
-      outgoing.map((each) => messageOf(each, system)),
+      outgoing.map((each, index) => messageOf(each, system, given[index]?.behalf)),
       active,
       (sent, index) => {
         const own = outgoing[index]
-        hops.push(own === undefined ? null : hopOf(sent, own, created[index] !== undefined))
+        if (own === undefined) return
+        const isCreated = given[index]?.created !== undefined
+        hops[index] = guarded('the context of a message', () => hopOf(sent, own, isCreated)) ?? null
       },
-      (index) => created[index],
+      (index) => given[index]?.created,
     )
     return {
       hops,
@@ -159,35 +164,49 @@ export function createSends(
     }
   }
 
-  function startAll(outgoing: readonly Outgoing[]): SendBatch {
-    const groups = Map.groupBy(outgoing.keys(), (index) => outgoing[index]?.destination ?? '')
-    const hops: Hop[] = outgoing.map(() => null)
-    const ends: ((resultOf: (index: number) => PublishResult<Error> | undefined) => void)[] = []
-    for (const [destination, indices] of groups) {
-      const members = indices.flatMap((index) => outgoing[index] ?? [])
-      const tracer = tracerOf(destination)
-      if (tracer === null) continue
-      if (createSpans && members.length > 1) {
-        const batch = startBatch(tracer, members)
-        for (const [place, index] of indices.entries()) hops[index] = batch.hops[place] ?? null
-        ends.push((resultOf) => batch.end(indices.flatMap((index) => resultOf(index) ?? [])))
-      } else {
-        for (const index of indices) {
-          const own = outgoing[index]
-          const send = own === undefined ? undefined : startOne(own)
-          if (send === undefined) continue
-          hops[index] = send.hop
-          ends.push((resultOf) => {
-            const result = resultOf(index)
-            if (result !== undefined) send.end(result)
-          })
+  /** To one destination, with a `send` span each. */
+  function startEach(outgoing: readonly Outgoing[]): SendBatch {
+    const sends = outgoing.map(startOne)
+    return {
+      hops: sends.map((send) => send?.hop ?? null),
+      end(results) {
+        for (const [index, send] of sends.entries()) {
+          const result = 'ok' in results ? results : results[index]
+          if (result !== undefined) send?.end(result)
         }
-      }
+      },
+    }
+  }
+
+  function startOf(destination: string, outgoing: readonly Outgoing[]): SendBatch | undefined {
+    const tracer = tracerOf(destination)
+    if (tracer === null) return undefined
+    return createSpans && outgoing.length > 1 ? startBatch(tracer, outgoing) : startEach(outgoing)
+  }
+
+  function startAll(outgoing: readonly Outgoing[]): SendBatch | undefined {
+    const [first] = outgoing
+    if (first === undefined) return undefined
+    const { destination } = first
+    if (outgoing.every((each) => each.destination === destination)) return startOf(destination, outgoing)
+    const hops: Hop[] = outgoing.map(() => null)
+    const groups: { readonly indices: readonly number[]; readonly batch: SendBatch }[] = []
+    for (const [destination, members] of Map.groupBy(outgoing.entries(), ([, each]) => each.destination)) {
+      const batch = startOf(
+        destination,
+        members.map(([, each]) => each),
+      )
+      if (batch === undefined) continue
+      const indices = members.map(([index]) => index)
+      for (const [place, index] of indices.entries()) hops[index] = batch.hops[place] ?? null
+      groups.push({ indices, batch })
     }
     return {
       hops,
       end(results) {
-        for (const end of ends) end('ok' in results ? () => results : (index) => results[index])
+        for (const { indices, batch } of groups) {
+          batch.end('ok' in results ? results : indices.flatMap((index) => results[index] ?? []))
+        }
       },
     }
   }
@@ -198,29 +217,37 @@ export function createSends(
   }
 }
 
-/**
- * The context that the application has given a message itself, which it keeps (messaging conventions 1.44, custom
- * creation context). One that was copied with the headers of the message being handled is none: this send is its next hop.
- */
-function createdOf(headers: readonly Header[], active: Context): SpanContext | undefined {
+/** What the application has said by a message's own headers of the context that it belongs to. */
+interface GivenContext {
+  /** One that the application has put on it itself, which it keeps (messaging conventions 1.44, custom creation context). */
+  readonly created?: SpanContext | undefined
+  /** The message of a batch being handled whose headers were copied: this one is sent on its behalf. */
+  readonly behalf?: Context | undefined
+}
+
+const NONE_GIVEN: GivenContext = {}
+
+/** A context that was copied with the headers of a message being handled was not made for this one, which is its next hop. */
+function givenContext(headers: readonly Header[], active: Context): GivenContext {
   for (const [name, value] of headers) {
     if (name.length !== 'traceparent'.length || name.toLowerCase() !== 'traceparent') continue
     const created = parseTraceparent(textOf(value))
-    const handled = active.getValue(HANDLED)
-    return created !== undefined && isSpan(handled, created) ? undefined : created
+    if (created === undefined) return NONE_GIVEN
+    // Only withHandled has the key.
+    const handled = active.getValue(HANDLED) as Handled | undefined
+    if (handled === undefined) return { created }
+    if (!('spanId' in handled)) {
+      const behalf = handled.get(created.spanId)
+      return behalf === undefined ? { created } : { behalf }
+    }
+    return handled.spanId === created.spanId ? NONE_GIVEN : { created }
   }
-  return undefined
-}
-
-function isSpan(handled: unknown, { spanId }: SpanContext): boolean {
-  return typeof handled === 'object' && handled !== null && 'spanId' in handled && handled.spanId === spanId
+  return NONE_GIVEN
 }
 
 /** As core sees it. What only a span that records asks for is made when it is asked for. */
-function messageOf(
-  { headers, contentType, key, properties, ...outgoing }: Outgoing,
-  system: System,
-): Message {
+function messageOf(outgoing: Outgoing, system: System, context: Context | undefined): Message {
+  const { headers, contentType, key, properties } = outgoing
   let body: Uint8Array | null | undefined
   let event: CloudEvent | null | undefined
   const bytes = (): Uint8Array | null => (body ??= bytesOf(outgoing.body))
@@ -229,6 +256,7 @@ function messageOf(
     ...(contentType === undefined ? {} : { contentType }),
     ...(key === undefined ? {} : { key }),
     ...(properties === undefined ? {} : { properties }),
+    ...(context === undefined ? {} : { context }),
     get body() {
       return bytes()
     },
@@ -243,8 +271,8 @@ function bytesOf(body: string | Uint8Array | null | undefined): Uint8Array | nul
   return typeof body === 'string' ? Buffer.from(body) : (body ?? null)
 }
 
-/** A name set with more names in it, made once for each set that it is asked for in turn. */
-function replacing(more: readonly string[]): (names: ReadonlySet<string>) => ReadonlySet<string> {
+/** A set of names with more names in it, made once for each set that it is asked for in turn. */
+function namesReplaced(...more: readonly string[]): (names: ReadonlySet<string>) => ReadonlySet<string> {
   let last: ReadonlySet<string> | undefined
   let made: ReadonlySet<string> = new Set()
   return (names) => {

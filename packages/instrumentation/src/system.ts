@@ -19,15 +19,32 @@ export interface Client {
   readonly connection: Attributes
 }
 
-/** Server of spans from an address as clients are given it: `localhost:9092`, `mqtt://user:secret@host/`. Never its user info. */
+/**
+ * Server of spans from an address as clients are given it: `localhost:9092`, `mqtt://user:secret@host/`, `[::1]:1883`.
+ * Nothing of what cannot be told apart for certain, so that no part of a password is taken for a host.
+ */
 export function serverAttributes(address: string | undefined, defaultPort: number): Attributes {
-  if (address === undefined) return {}
-  const text = address.includes('://') ? address : `tcp://${address}`
-  // A scheme that URL does not know would keep the host in lower case and its port.
-  const url = URL.parse(text.replace(/^[a-z0-9+.-]+:\/\//i, 'http://'))
-  if (url === null || url.hostname === '') return {}
+  const [authority = '', rest = ''] = splitOnce(withoutScheme(address ?? ''), /[/?#]/)
+  const at = authority.lastIndexOf('@')
+  // A password with a `#` in it, that should have been percent-encoded: the host stands behind.
+  if (at < 0 && rest.startsWith('#') && rest.includes('@')) return {}
+  const [, host, port] = HOST_AND_PORT.exec(authority.slice(at + 1)) ?? []
+  if (host === undefined || Number(port ?? 0) > 65535) return {}
   return {
-    'server.address': url.hostname.replace(/^\[|\]$/g, ''),
-    'server.port': Number(/:(\d+)(?=[/?#]|$)/.exec(text.replace(/^.*@/, ''))?.[1] ?? defaultPort),
+    'server.address': host.replace(/^\[|\]$/g, '').toLowerCase(),
+    'server.port': Number(port ?? defaultPort),
   }
+}
+
+const HOST_AND_PORT = /^(\[[\da-fA-F:.%\w]+\]|[^\s:[\]]+)(?::(\d{1,5}))?$/
+
+/** `SASL_SSL://` as Kafka writes them, too. */
+function withoutScheme(address: string): string {
+  return address.replace(/^[a-z][\w+.-]*:\/\//i, '')
+}
+
+/** What stands before the separator, and the rest with it. */
+function splitOnce(text: string, separator: RegExp): [string, string] {
+  const at = text.search(separator)
+  return at < 0 ? [text, ''] : [text.slice(0, at), text.slice(at)]
 }

@@ -46,6 +46,8 @@ interface Arrival {
 export interface BatchSpan extends ProcessSpan {
   /** The hop context of one message, as far as the subscription trusts it: for what is published on its behalf. */
   contextOf(index: number): Context
+  /** What one message carried, trusted or not. */
+  hopOf(index: number): HopContext | undefined
 }
 
 /**
@@ -144,6 +146,7 @@ export function batchTracer(
       context,
       hop: undefined,
       contextOf: (index) => contextOf(arrivals[index]?.hop),
+      hopOf: (index) => arrivals[index]?.hop,
       end(failure, outcome) {
         const endMs = unixMs()
         if (failure !== null) recordFailure(span, failure, endMs)

@@ -1,4 +1,5 @@
 // The tracing rules by themselves, for whoever traces a client that is not one of the transports'.
+export { eventAttributes } from './attributes.ts'
 export { type BatchSpan, type BatchStart, batchTracer, type Member } from './batch.ts'
 export type { CaptureOptions } from './capture.ts'
 export { unixMs } from './clock.ts'
@@ -10,6 +11,7 @@ export {
   type HopContext,
   type InjectedContext,
   injectedContext,
+  injectedSpan,
   type Propagate,
 } from './propagation.ts'
 export type { PublishTelemetry } from './publisher.ts'

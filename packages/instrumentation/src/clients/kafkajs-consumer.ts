@@ -1,0 +1,132 @@
+import type { Delivery } from '@throughline/core'
+import { createAttempts } from '../attempts.ts'
+import { copyWith } from '../copy.ts'
+import { guarded } from '../guard.ts'
+import { headersOf } from '../headers.ts'
+import { type Outcomes, type Processes, type Processing, runHandler } from '../processes.ts'
+import { contentTypeOf, type KafkaMessage } from './kafkajs-message.ts'
+
+interface ReadMessage extends KafkaMessage {
+  readonly offset: string
+  readonly timestamp: string
+}
+interface MessagePayload {
+  readonly topic: string
+  readonly partition: number
+  readonly message: ReadMessage
+}
+interface BatchPayload {
+  readonly batch: {
+    readonly topic: string
+    readonly partition: number
+    readonly messages: readonly ReadMessage[]
+  }
+}
+interface Started {
+  readonly processing: Processing
+  readonly outcomes: Outcomes
+}
+type Handler<Payload> = (this: unknown, payload: Payload, ...rest: unknown[]) => unknown
+interface RunOptions {
+  readonly eachMessage?: Handler<MessagePayload> | null
+  readonly eachBatch?: Handler<BatchPayload> | null
+  readonly eachBatchAutoResolve?: boolean
+  readonly autoCommit?: boolean
+}
+
+/** A consumer's options with its handlers traced; undefined where there are none. */
+export function tracedRun(options: RunOptions | undefined, processes: Processes): RunOptions | undefined {
+  if (options === undefined || options === null) return undefined
+  const { eachMessage, eachBatch, autoCommit, eachBatchAutoResolve } = options
+  const attempts = createAttempts()
+  // Where the application commits or resolves by itself, it has yet to say what becomes of what was handled.
+  const isAccepted = autoCommit !== false
+  const isResolved = isAccepted && eachBatchAutoResolve !== false
+  return copyWith(options, {
+    ...(typeof eachMessage === 'function' ? { eachMessage: traced(eachMessage, messageStarted) } : {}),
+    ...(typeof eachBatch === 'function' ? { eachBatch: traced(eachBatch, batchStarted) } : {}),
+  })
+
+  function traced<Payload>(
+    handler: Handler<Payload>,
+    start: (payload: Payload) => Started | undefined,
+  ): Handler<Payload> {
+    return function (payload, ...rest) {
+      const started = guarded('a kafkajs handler', () => start(payload))
+      if (started === undefined) return handler.call(this, payload, ...rest)
+      return runHandler(started.processing, () => handler.call(this, payload, ...rest), started.outcomes)
+    }
+  }
+
+  function messageStarted({ topic, partition, message }: MessagePayload): Started | undefined {
+    const offset = BigInt(message.offset)
+    const range = { first: offset, last: offset }
+    const place = `${topic}/${partition}`
+    const before = attempts.before(place, range)
+    const processing = processes.one({
+      delivery: deliveryOf(topic, partition, message, offset, (before?.attempt ?? 0) + 1),
+      own: message,
+      previous: before?.span,
+    })
+    return processing && { processing, outcomes: outcomesOf(processing, isAccepted, place, range) }
+  }
+
+  function batchStarted({ batch: { topic, partition, messages } }: BatchPayload): Started | undefined {
+    const offsets = messages.map(({ offset }) => BigInt(offset))
+    const [first] = offsets
+    const last = offsets.at(-1)
+    if (first === undefined || last === undefined) return undefined
+    const range = { first, last }
+    const place = `${topic}/${partition}`
+    const before = attempts.before(place, range)
+    const attempt = (before?.attempt ?? 0) + 1
+    const processing = processes.batch(
+      messages.map((message, index) => ({
+        delivery: deliveryOf(topic, partition, message, offsets[index], attempt),
+        own: message,
+        previous: before?.span,
+      })),
+    )
+    return processing && { processing, outcomes: outcomesOf(processing, isResolved, place, range) }
+  }
+
+  function outcomesOf(
+    { process }: Processing,
+    isAccepted: boolean,
+    place: string,
+    range: { readonly first: bigint; readonly last: bigint },
+  ): Outcomes {
+    return {
+      awaits: true,
+      threw: 'release',
+      returned: isAccepted ? 'accept' : undefined,
+      onEnd: (failed) => attempts.note(place, range, failed ? process.span : undefined),
+    }
+  }
+}
+
+function deliveryOf(
+  topic: string,
+  partition: number,
+  message: ReadMessage,
+  offset: bigint | undefined,
+  attempt: number,
+): Delivery {
+  const { key, value, headers, timestamp } = message
+  const contentType = contentTypeOf(message)
+  return {
+    message: {
+      headers: headersOf(headers),
+      body: typeof value === 'string' ? Buffer.from(value) : (value ?? null),
+      ...(contentType === undefined ? {} : { contentType }),
+      ...(key === undefined || key === null ? {} : { key }),
+    },
+    position: {
+      destination: topic,
+      partition,
+      timestampMs: Number(timestamp),
+      ...(offset === undefined ? {} : { offset }),
+    },
+    attempt,
+  }
+}

@@ -1,0 +1,142 @@
+import type { PublishResult } from '@throughline/core'
+import { copyWith } from '../copy.ts'
+import { errorOf, guarded } from '../guard.ts'
+import { headersOf, withHeaders } from '../headers.ts'
+import type { Patches } from '../patches.ts'
+import type { Hop, Outgoing, Sends } from '../sends.ts'
+import { contentTypeOf, type KafkaMessage } from './kafkajs-message.ts'
+
+interface TopicMessages {
+  readonly topic: string
+  readonly messages: readonly KafkaMessage[]
+}
+interface TopicsBatch {
+  readonly topicMessages: readonly TopicMessages[]
+}
+interface RecordMetadata {
+  readonly partition: number
+  readonly baseOffset?: string
+  readonly offset?: string
+}
+type End = (result: PublishResult<Error>) => void
+
+/** What our `sendBatch` hands on: a client whose own calls its `send` for each is not traced a second time. */
+const sent = new WeakSet<object>()
+
+/** Wraps what a producer, or a transaction of one, sends with. */
+export function patchSender(sender: object, sends: Sends, patches: Patches): void {
+  patches.wrapOwn(
+    sender,
+    'send',
+    (send) =>
+      function (record, ...rest) {
+        const traced = guarded('kafkajs send', () => tracedTopics(sends, [record]))
+        if (traced === undefined) return send.call(this, record, ...rest)
+        return ended(() => send.call(this, traced.topics[0], ...rest), traced.end)
+      },
+  )
+  patches.wrapOwn(
+    sender,
+    'sendBatch',
+    (sendBatch) =>
+      function (batch, ...rest) {
+        const traced = guarded('kafkajs sendBatch', () => tracedBatch(sends, batch))
+        if (traced === undefined) return sendBatch.call(this, batch, ...rest)
+        return ended(() => sendBatch.call(this, traced.batch, ...rest), traced.end)
+      },
+  )
+  patches.wrapOwn(
+    sender,
+    'transaction',
+    (begin) =>
+      async function (...args) {
+        const transaction = await begin.apply(this, args)
+        guarded('a kafkajs transaction', () => patchSender(transaction, sends, patches))
+        return transaction
+      },
+  )
+}
+
+function tracedBatch(sends: Sends, batch: TopicsBatch | undefined) {
+  const topics = batch?.topicMessages
+  const traced = Array.isArray(topics) ? tracedTopics(sends, topics) : undefined
+  if (batch === undefined || traced === undefined) return undefined
+  for (const topic of traced.topics) sent.add(topic)
+  return { batch: copyWith(batch, { topicMessages: traced.topics }), end: traced.end }
+}
+
+/**
+ * The same topics with the contexts in copies of their messages, and what ends their spans. Undefined: they are not
+ * traced; the client says itself what is wrong with arguments that are none.
+ */
+function tracedTopics(
+  sends: Sends,
+  topics: readonly TopicMessages[],
+): { readonly topics: readonly TopicMessages[]; readonly end: End } | undefined {
+  const outgoing: Outgoing[] = []
+  for (const each of topics) {
+    if (!Array.isArray(each?.messages) || typeof each.topic !== 'string' || sent.has(each)) return undefined
+    for (const message of each.messages) outgoing.push(outgoingOf(each.topic, message))
+  }
+  const [first] = outgoing
+  if (first === undefined) return undefined
+  if (outgoing.length === 1) {
+    const send = sends.one(first)
+    return send && { topics: withHops(topics, [send.hop]), end: send.end }
+  }
+  const batch = sends.all(outgoing)
+  return batch && { topics: withHops(topics, batch.hops), end: batch.end }
+}
+
+function outgoingOf(topic: string, message: KafkaMessage): Outgoing {
+  const { key, value, headers } = message
+  return {
+    destination: topic,
+    headers: headersOf(headers),
+    contentType: contentTypeOf(message),
+    body: value,
+    key: key ?? undefined,
+    own: message,
+  }
+}
+
+function withHops(topics: readonly TopicMessages[], hops: readonly Hop[]): TopicMessages[] {
+  let index = 0
+  return topics.map((each) =>
+    copyWith(each, { messages: each.messages.map((message) => withHop(message, hops[index++] ?? null)) }),
+  )
+}
+
+/** One without a value is refused, and shown in the error as it was given. */
+function withHop(message: KafkaMessage, hop: Hop): KafkaMessage {
+  if (hop === null || message.value === undefined) return message
+  return copyWith(message, { headers: withHeaders(message.headers, hop) })
+}
+
+/** Makes the client's call and ends spans with its answer, which goes on. */
+function ended(call: () => Promise<readonly RecordMetadata[]>, end: End): Promise<readonly RecordMetadata[]> {
+  const failed = (error: unknown): never => {
+    end({ ok: false, error: errorOf(error) })
+    throw error
+  }
+  let answer: Promise<readonly RecordMetadata[]>
+  try {
+    answer = call()
+  } catch (error) {
+    return failed(error)
+  }
+  return answer.then((records) => {
+    end(guarded('kafkajs answer', () => placeOf(records)) ?? { ok: true })
+    return records
+  }, failed)
+}
+
+/** Where the one message of a call went; of several, each partition's answer tells of its first message alone. */
+function placeOf(records: readonly RecordMetadata[]): PublishResult<Error> {
+  const [record] = records
+  if (record === undefined || records.length > 1) return { ok: true }
+  const offset = record.baseOffset ?? record.offset
+  // With acks=0 the broker says nothing, and kafkajs makes it -1.
+  if (typeof offset !== 'string' || offset.startsWith('-')) return { ok: true, partition: record.partition }
+  return { ok: true, partition: record.partition, offset: BigInt(offset) }
+}

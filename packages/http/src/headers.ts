@@ -19,6 +19,9 @@ const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 // What may not stand in a field value, or would be trimmed from its ends (RFC 9110 §5.5).
 const HAS_NO_TEXT = /[^\x20-\x7e]|^ | $/
 const NO_TEXT = /[^\x20-\x7e]+|^ +| +$/g
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the ASCII range
+const NOT_ASCII = /[^\x00-\x7f]/
+const CONTENT_TYPE = 'content-type'
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /** True when HTTP can have a header of this name (RFC 9110 §5.1). */
@@ -59,7 +62,7 @@ export function requestHeaders(message: Message, defaults: readonly Header[]): R
   }
   for (const [name, value] of message.headers) {
     const lower = name.toLowerCase()
-    if (HOP_BY_HOP.has(lower) || (lower === 'content-type' && contentType !== undefined)) continue
+    if (HOP_BY_HOP.has(lower) || (lower === CONTENT_TYPE && contentType !== undefined)) continue
     if (!isHeaderName(name)) {
       throw new PermanentError(
         `header ${JSON.stringify(name.slice(0, 64))} has a name that HTTP cannot carry`,
@@ -67,7 +70,7 @@ export function requestHeaders(message: Message, defaults: readonly Header[]): R
     }
     add(name, lower, value)
   }
-  if (contentType !== undefined) add('content-type', 'content-type', contentType)
+  if (contentType !== undefined) add(CONTENT_TYPE, CONTENT_TYPE, contentType)
   for (const [name, value] of defaults) {
     const lower = name.toLowerCase()
     if (!(spelled(name, lower) in headers)) add(name, lower, value)
@@ -107,13 +110,13 @@ export function fieldHeaders(fields: Iterable<readonly [name: string, value: str
 
 /** HTTP/2's own (`:path`) are no headers of the message. */
 function isMessageHeader(name: string): boolean {
-  return !name.startsWith(':') && name.toLowerCase() !== 'content-type'
+  const isContentType = name.length === CONTENT_TYPE.length && name.toLowerCase() === CONTENT_TYPE
+  return !isContentType && !name.startsWith(':')
 }
 
 /** Node reads header bytes as Latin-1; senders that do not encode mostly write UTF-8. What is not UTF-8 stays Latin-1. */
 export function readFieldValue(value: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: the ASCII range
-  if (!/[^\x00-\x7f]/.test(value)) return value
+  if (!NOT_ASCII.test(value)) return value
   try {
     return utf8.decode(Buffer.from(value, 'latin1'))
   } catch {

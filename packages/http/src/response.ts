@@ -16,22 +16,32 @@ export async function answersOf(
   count: number,
   target: string,
 ): Promise<readonly Tried[]> {
-  const statusCode = response.statusCode ?? 0
-  const all = (tried: Tried) => new Array<Tried>(count).fill(tried)
-  if (statusCode >= 200 && statusCode < 300) {
-    await discard(response)
-    return all({ result: { ok: true, statusCode }, again: 'never' })
-  }
+  const { statusCode = 0 } = response
+  if (statusCode < 200 || statusCode >= 300) return refusalsOf(response, statusCode, count, target)
+  await discard(response)
+  return repeated({ result: { ok: true, statusCode }, again: 'never' }, count)
+}
+
+async function refusalsOf(
+  response: IncomingMessage,
+  statusCode: number,
+  count: number,
+  target: string,
+): Promise<readonly Tried[]> {
   const text = await readStart(response, count > 1 ? MAX_BATCH_BODY_BYTES : MAX_BODY_BYTES)
   const failures = count > 1 ? failuresOf(text, count) : null
   const whole = triedOf(refusal(statusCode, response.headers, text, target))
-  if (failures === null) return all(whole)
+  if (failures === null) return repeated(whole, count)
   const retryAfter = response.headers['retry-after']
   return Array.from({ length: count }, (_, index): Tried => {
     const failure = failures.get(index)
     if (failure === undefined) return { result: { ok: true }, again: 'never' }
     return triedOf(refused(failure.status, oneLine(failure.detail), retryAfter, target))
   })
+}
+
+function repeated(tried: Tried, count: number): readonly Tried[] {
+  return new Array<Tried>(count).fill(tried)
 }
 
 function triedOf(error: HttpRefusedError | HttpUnavailableError): Tried {
@@ -83,7 +93,7 @@ function discard(response: IncomingMessage): Promise<void> {
     size += chunk.length
     if (size > MAX_BODY_BYTES) response.destroy()
   })
-  return new Promise((resolve) => response.once('close', resolve))
+  return new Promise((resolve) => response.on('close', resolve))
 }
 
 /** What an answer other than 2xx means to whoever publishes. `target` is named in the message. */

@@ -26,23 +26,38 @@ export interface Retrying {
   readonly stopped: AbortSignal
 }
 
+/** `messages` are to be answered in their order; the request is ended after `limitMs`. */
+export type SendOnce = (messages: readonly Message[], limitMs: number) => Promise<readonly Tried[]>
+
 /**
  * Sends messages that share a request, and those of them again that may be, until all are confirmed or refused for good,
  * attempts are spent, or the time is up. `send` is given what is left of the messages, and of the time.
  */
 export async function sendWithRetry(
   messages: readonly Message[],
-  send: (messages: readonly Message[], limitMs: number) => Promise<readonly Tried[]>,
-  { retry, timeoutMs, stopped }: Retrying,
+  send: SendOnce,
+  retrying: Retrying,
 ): Promise<readonly PublishResult[]> {
-  const deadline = performance.now() + timeoutMs
-  let tried = await send(messages, timeoutMs)
-  const results = tried.map(({ result }) => result)
-  if (tried.every(({ again }) => again === 'never')) return results
+  const startMs = performance.now()
+  const tried = await send(messages, retrying.timeoutMs)
+  return tried.every(isFinal) ? tried.map(resultOf) : sendAgain(messages, send, retrying, tried, startMs)
+}
+
+/** A function of its own: what an asynchronous one may need is set aside at each call, and nearly none comes this far. */
+async function sendAgain(
+  messages: readonly Message[],
+  send: SendOnce,
+  { retry, timeoutMs, stopped }: Retrying,
+  first: readonly Tried[],
+  startMs: number,
+): Promise<readonly PublishResult[]> {
   const options = typeof retry === 'object' ? retry : {}
   const { attempts = retry === false ? 1 : 5, minMs = 200, maxMs = 5000 } = options
+  const deadline = startMs + timeoutMs
+  const results = first.map(resultOf)
   /** Indices of those that are not answered for good. */
   let left = [...messages.keys()]
+  let tried = first
   let failures = 0
   let repeated = false
   for (let resends = 1; ; resends++) {
@@ -65,6 +80,14 @@ export async function sendWithRetry(
     }
   }
   return results
+}
+
+function isFinal({ again }: Tried): boolean {
+  return again === 'never'
+}
+
+function resultOf({ result }: Tried): PublishResult {
+  return result
 }
 
 function retryAfterOf({ result }: Tried): number {

@@ -1,21 +1,18 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { createRequire, syncBuiltinESMExports } from 'node:module'
 import { after, test } from 'node:test'
 import { context, propagation, trace } from '@opentelemetry/api'
 import { HttpInstrumentation } from '@opentelemetry/instrumentation-http'
 import { UndiciInstrumentation } from '@opentelemetry/instrumentation-undici'
-import { recordSpans, withSpans } from '@throughline/testkit'
+import { withSpans } from '@throughline/testkit'
+import { instrument } from './instrumentation.ts'
 
 // Instrumentations first, as an application starts with them; then what they patch is loaded.
 // The server below is the test's means of looking at the wire, not a service: it makes no SERVER spans.
-const instrumentations = [
+const nodeHttp = instrument(
   new HttpInstrumentation({ disableIncomingRequestInstrumentation: true }),
   new UndiciInstrumentation(),
-]
-for (const each of instrumentations) each.setTracerProvider(recordSpans().tracerProvider)
-const nodeHttp: typeof import('node:http') = createRequire(import.meta.url)('node:http')
-syncBuiltinESMExports()
+)
 const { http } = await import('@throughline/http')
 
 const received: { readonly names: readonly string[]; readonly traceparent: string | undefined }[] = []

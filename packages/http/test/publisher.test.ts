@@ -172,6 +172,20 @@ test('an answer that never ends is an answer all the same', async () => {
   assert.match(errorOf(results[1]).message, /answered 500: x+$/)
 })
 
+test('an answer that stops in its middle counts by its status, once the time is up', async () => {
+  await using server = await httpServer((request, response) => {
+    response.writeHead(request.url === '/ok' ? 200 : 500)
+    response.write('half')
+  })
+  await using publisher = publisherOf({ url: server.url, timeoutMs: 100 })
+  const results = await publisher.publish([
+    message('1', { destination: '/ok' }),
+    message('2', { destination: '/no' }),
+  ])
+  assert.deepEqual(results[0], { ok: true, statusCode: 200 })
+  assert.match(errorOf(results[1]).message, /answered 500: half$/)
+})
+
 test('a message may choose another path, and no other server', async () => {
   const paths: (string | undefined)[] = []
   await using server = await httpServer((request, response) => {

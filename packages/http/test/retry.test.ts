@@ -212,3 +212,27 @@ test('an idle connection is given up after its time', async () => {
   await eventually(() => assert.equal(open, 0))
   assert.equal((await publisher.one('x'))?.ok, true)
 })
+
+test('a server that keeps a connection for less is believed', async () => {
+  await using server = await answering([], { connection: 'keep-alive', 'keep-alive': 'timeout=2' })
+  let open = 0
+  server.server.on('connection', (socket) => {
+    open++
+    socket.once('close', () => open--)
+  })
+  await using publisher = publisherOf({ url: server.url })
+  assert.equal((await publisher.one('x'))?.ok, true)
+  assert.equal(open, 1)
+  await eventually(() => assert.equal(open, 0))
+})
+
+test('a kept connection is not idle while its request waits for the answer', async () => {
+  let connections = 0
+  await using server = await httpServer(
+    (_, response) => void setTimeout(() => response.writeHead(204).end(), 100),
+  )
+  server.server.on('connection', () => connections++)
+  await using publisher = publisherOf({ url: server.url, keepAliveTimeoutMs: 50 })
+  for (const body of ['1', '2', '3']) assert.equal((await publisher.one(body))?.ok, true)
+  assert.equal(connections, 1)
+})

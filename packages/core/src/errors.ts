@@ -97,6 +97,22 @@ export function errorMessage(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
 
+/** What was thrown as one of ours; anything else is a fault that trying again would not mend. */
+export function asFault(error: unknown): ThroughlineError {
+  if (error instanceof ThroughlineError) return error
+  return new PermanentError(errorMessage(error), { cause: error })
+}
+
+/**
+ * What was thrown as something that can be tried again, its code kept: no message is to blame for a broker that refuses
+ * the client, and all of them can be sent when that is mended.
+ */
+export function asUnavailable(error: unknown): UnavailableError {
+  if (error instanceof UnavailableError) return error
+  const code = error instanceof ThroughlineError ? { code: error.code } : {}
+  return new UnavailableError(errorMessage(error), { cause: error, ...code })
+}
+
 /** The low-cardinality value of `error.type`: a stable code, else the class name (OpenTelemetry, `error.type`). */
 export function errorType(error: unknown): string {
   if (!(error instanceof Error)) return '_OTHER'

@@ -1,4 +1,4 @@
-import type { Message } from '@throughline/core'
+import { bufferOf, type Message } from '@throughline/core'
 import type { IPublishPacket } from 'mqtt'
 import { wrap } from './envelope.ts'
 import type { Endpoint } from './options.ts'
@@ -21,9 +21,4 @@ export function payloadOf(
     payload: bufferOf(carried.body),
     properties: protocolVersion === 4 ? {} : propertiesOf(carried),
   }
-}
-
-/** A view, not a copy. */
-function bufferOf(body: Uint8Array | null): Buffer {
-  return body === null ? Buffer.alloc(0) : Buffer.from(body.buffer, body.byteOffset, body.byteLength)
 }

@@ -1,10 +1,13 @@
 import {
-  errorMessage,
+  asUnavailable,
+  createOpenCalls,
   type Message,
+  noneSent,
   PermanentError,
   type Publisher,
   type PublishResult,
-  ThroughlineError,
+  prepareEach,
+  type ThroughlineError,
   UnavailableError,
 } from '@throughline/core'
 import { type Endpoint, requireInteger } from './options.ts'
@@ -32,7 +35,7 @@ export function mqttPublisher(
   onClose: () => Promise<void>,
 ): Publisher {
   requireInteger('timeoutMs', timeoutMs, 1, 2 ** 31 - 1)
-  const calls = new Set<Promise<unknown>>()
+  const calls = createOpenCalls()
   let closed: Promise<void> | null = null
 
   function outgoing(message: Message): Outgoing {
@@ -42,12 +45,11 @@ export function mqttPublisher(
   }
 
   async function send(messages: readonly Message[]): Promise<readonly PublishResult[]> {
-    const prepared = messages.map((message) => attempt(() => outgoing(message)))
+    const prepared = prepareEach(messages, outgoing)
     try {
       await sender.open()
     } catch (error) {
-      const unavailable = cannotConnect(error)
-      return prepared.map((each) => ({ ok: false, error: each instanceof Error ? each : unavailable }))
+      return noneSent(prepared, asUnavailable(error))
     }
     return sendAll(prepared)
   }
@@ -77,19 +79,15 @@ export function mqttPublisher(
     })
   }
 
-  async function publish(messages: readonly Message[]): Promise<readonly PublishResult[]> {
-    if (messages.length === 0) return []
-    if (closed !== null) {
-      const error = new UnavailableError('the publisher is closed')
-      return messages.map(() => ({ ok: false, error }))
-    }
-    const call = send(messages)
-    calls.add(call)
-    return call.finally(() => calls.delete(call))
+  function publish(messages: readonly Message[]): Promise<readonly PublishResult[]> {
+    if (messages.length === 0) return Promise.resolve([])
+    if (closed !== null)
+      return Promise.resolve(noneSent(messages, new UnavailableError('the publisher is closed')))
+    return calls.add(send(messages))
   }
 
   async function finish(): Promise<void> {
-    await Promise.all(calls)
+    await calls.ended()
     await onClose()
   }
 
@@ -104,21 +102,5 @@ export function mqttPublisher(
       closed ??= finish()
       return closed
     },
-  }
-}
-
-/** A message is never to blame for a broker that refuses the client: it can be sent when that is mended. */
-function cannotConnect(error: unknown): UnavailableError {
-  if (error instanceof UnavailableError) return error
-  const code = error instanceof ThroughlineError ? { code: error.code } : {}
-  return new UnavailableError(errorMessage(error), { cause: error, ...code })
-}
-
-function attempt(prepare: () => Outgoing): Outgoing | ThroughlineError {
-  try {
-    return prepare()
-  } catch (error) {
-    if (error instanceof ThroughlineError) return error
-    return new PermanentError(errorMessage(error), { cause: error })
   }
 }

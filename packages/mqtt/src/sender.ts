@@ -1,4 +1,5 @@
 import {
+  asUnavailable,
   PermanentError,
   type PublishResult,
   type ThroughlineError,
@@ -80,7 +81,9 @@ export function createSender(endpoint: Endpoint): Sender {
     const unconfirmed = [...inFlight, ...waiting]
     inFlight.clear()
     waiting.clear()
-    for (const entry of unconfirmed) entry.finish({ ok: false, error: lost(error) })
+    // Unconfirmed is never final for the message itself: it may be sent again once there is a connection.
+    const unavailable = asUnavailable(error)
+    for (const entry of unconfirmed) entry.finish({ ok: false, error: unavailable })
   }
 
   // The same promise for all who wait, so that their messages follow in the order of their calls.
@@ -161,15 +164,6 @@ function sent({ qos, retain }: Outgoing, confirmed: { messageId?: number } | und
 
 function isSent(result: PublishResult): result is Sent {
   return SENT in result
-}
-
-/**
- * Unconfirmed is never final for the message itself: it may be sent again once there is a connection.
- * The code is kept, so that whoever tries again sees why there is none.
- */
-function lost(error: ThroughlineError): ThroughlineError {
-  if (error instanceof UnavailableError) return error
-  return new UnavailableError(error.message, { cause: error, code: error.code })
 }
 
 /** What the broker announced that it will not take; sending it would break the connection for all messages. */

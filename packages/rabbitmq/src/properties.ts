@@ -8,9 +8,11 @@ import {
 } from '@throughline/core'
 import type { AsyncMessage, Envelope } from 'rabbitmq-client'
 
-/** The content header of a message (AMQP 0-9-1 §1.8, class basic) as the driver takes it. */
-export type ContentHeader = Pick<Envelope, Fields>
-export type ReceivedHeader = Pick<AsyncMessage, Exclude<Fields, 'contentType'> | 'body'>
+/** The content header of a message (AMQP 0-9-1 §1.8, class basic) as the driver takes it: it leaves out what is undefined. */
+export type ContentHeader = { readonly [Field in Fields]: Envelope[Field] | undefined }
+export type ReceivedHeader = Pick<AsyncMessage, 'body'> & {
+  readonly [Field in Exclude<Fields, 'contentType'>]?: AsyncMessage[Field] | undefined
+}
 type Fields =
   | 'contentType'
   | 'contentEncoding'
@@ -46,38 +48,25 @@ export function contentHeaderOf(
   const { messageId, correlationId, replyTo, expiryMs, timestampMs, priority } = properties
   const table = headerTable(headers)
   const contentEncoding = table[CONTENT_ENCODING]
-  if (typeof contentEncoding === 'string') delete table[CONTENT_ENCODING]
+  const isEncoded = typeof contentEncoding === 'string'
+  if (isEncoded) delete table[CONTENT_ENCODING]
   const short = {
     contentType,
-    ...(typeof contentEncoding === 'string' ? { contentEncoding } : {}),
+    contentEncoding: isEncoded ? contentEncoding : undefined,
     correlationId,
     replyTo,
     messageId,
   }
-  let bytes = CONTENT_HEADER_BYTES + tableBytes(table)
-  for (const [name, text] of Object.entries(short)) {
-    if (text === undefined) continue
-    requireShort(name, text)
-    bytes += FIELD_BYTES + Buffer.byteLength(text)
+  requireFrame(short, table, frameMaxBytes)
+  return {
+    ...short,
+    headers: headers.length === 0 ? undefined : table,
+    expiration:
+      expiryMs === undefined ? undefined : String(whole('expiryMs', Math.ceil(expiryMs), 2 ** 32 - 1)),
+    priority: priority === undefined ? undefined : whole('priority', priority, 255),
+    // Where it is not said to be none, the driver writes the current time.
+    timestamp: timestampMs === undefined ? undefined : seconds(timestampMs),
   }
-  if (bytes > frameMaxBytes) {
-    throw new PermanentError(
-      `the headers take ${bytes} bytes and have to fit into one frame of ${frameMaxBytes} bytes (frameMaxBytes)`,
-      { code: 'TL_TOO_LARGE' },
-    )
-  }
-  const header: ContentHeader = {
-    ...defined(short),
-    ...(headers.length === 0 ? {} : { headers: table }),
-    ...(expiryMs === undefined
-      ? {}
-      : { expiration: String(whole('expiryMs', Math.ceil(expiryMs), 2 ** 32 - 1)) }),
-    ...(priority === undefined ? {} : { priority: whole('priority', priority, 255) }),
-    ...(timestampMs === undefined ? {} : { timestamp: seconds(timestampMs) }),
-  }
-  // Where it is not said to be none, the driver writes the current time.
-  if (timestampMs === undefined) Reflect.set(header, 'timestamp', undefined)
-  return header
 }
 
 /** What a received message says. The body is what `keepBodies` left as bytes, not a copy. */
@@ -116,14 +105,35 @@ function headerTable(headers: readonly Header[]): Record<string, string | string
   return table
 }
 
-function tableBytes(table: Readonly<Record<string, string | readonly string[]>>): number {
-  let bytes = 0
+type Short = Readonly<Record<string, string | undefined>>
+type Table = Readonly<Record<string, string | readonly string[]>>
+
+function requireFrame(short: Short, table: Table, frameMaxBytes: number): void {
+  for (const name in short) {
+    const text = short[name]
+    if (text !== undefined) requireShort(name, text)
+  }
+  // Most need not be counted to know it: a UTF-16 unit takes three bytes of UTF-8 at most.
+  if (headerBytes(short, table, (text) => text.length * 3) <= frameMaxBytes) return
+  const bytes = headerBytes(short, table, Buffer.byteLength)
+  if (bytes <= frameMaxBytes) return
+  throw new PermanentError(
+    `the headers take ${bytes} bytes and have to fit into one frame of ${frameMaxBytes} bytes (frameMaxBytes)`,
+    { code: 'TL_TOO_LARGE' },
+  )
+}
+
+function headerBytes(short: Short, table: Table, bytesOf: (text: string) => number): number {
+  let bytes = CONTENT_HEADER_BYTES
+  for (const name in short) {
+    const text = short[name]
+    if (text !== undefined) bytes += FIELD_BYTES + bytesOf(text)
+  }
   for (const name in table) {
-    const value = table[name]
-    bytes += FIELD_BYTES + Buffer.byteLength(name)
-    for (const text of typeof value === 'string' ? [value] : (value ?? [])) {
-      bytes += FIELD_BYTES + Buffer.byteLength(text)
-    }
+    const value = table[name] ?? []
+    bytes += FIELD_BYTES + bytesOf(name)
+    if (typeof value === 'string') bytes += FIELD_BYTES + bytesOf(value)
+    else for (const text of value) bytes += FIELD_BYTES + bytesOf(text)
   }
   return bytes
 }
@@ -179,7 +189,7 @@ function defined<T extends object>(values: T): Defined<T> {
 
 /** AMQP's short strings have at most 255 bytes; the driver cuts longer ones. */
 function requireShort(what: string, text: string): void {
-  if (Buffer.byteLength(text) <= 255) return
+  if (text.length * 3 <= 255 || Buffer.byteLength(text) <= 255) return
   const shown = JSON.stringify(`${text.slice(0, 64)}…`)
   throw new PermanentError(`the ${what} ${shown} has more than the 255 bytes that AMQP allows`)
 }

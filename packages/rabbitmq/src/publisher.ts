@@ -1,14 +1,19 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import {
+  asUnavailable,
+  bufferOf,
+  createOpenCalls,
   errorMessage,
   type Message,
+  noneSent,
   PermanentError,
   type Publisher,
   type PublishResult,
-  ThroughlineError,
+  prepareEach,
+  type ThroughlineError,
   UnavailableError,
 } from '@throughline/core'
-import { AMQPConnectionError, type Channel } from 'rabbitmq-client'
+import { AMQPConnectionError, type Channel, type Envelope } from 'rabbitmq-client'
 import { type Connection, type SharedConnection, withinLimit } from './connection.ts'
 import { parseRoute, routeName } from './destination.ts'
 import { keepBodies } from './driver.ts'
@@ -59,7 +64,7 @@ export function rabbitmqPublisher(
   requireInteger('timeoutMs', timeoutMs, 1, 2 ** 31 - 1)
   validateTopology(topology)
   const { address, frameMaxBytes } = endpoint
-  const calls = new Set<Promise<unknown>>()
+  const calls = createOpenCalls()
   const leave = shared.join()
   let linking: Promise<Link> | null = null
   let current: Link | null = null
@@ -128,28 +133,27 @@ export function rabbitmqPublisher(
     }
     const envelope = {
       ...contentHeaderOf(message, frameMaxBytes),
-      ...route,
+      exchange: route.exchange,
+      routingKey: route.routingKey,
       mandatory,
       durable: persistent,
-      ...(appId === undefined ? {} : { appId }),
+      appId,
     }
-    return { ...route, envelope, body: bufferOf(body) }
+    // The driver leaves out what is undefined, though its types do not say so.
+    return { ...route, envelope: envelope as Envelope, body: bufferOf(body) }
   }
 
-  // A failure is answered no sooner than the next turn: who tries again at once, in a loop of promises alone, would keep
-  // out the very events by which a lost connection is noticed, for ever.
   async function send(messages: readonly Message[]): Promise<readonly PublishResult[]> {
-    const prepared = messages.map((message) => attempt(() => outgoing(message)))
+    const prepared = prepareEach(messages, outgoing)
     try {
       const made = await link()
       refuseBlocked(made.connection)
-      const results = await sendAll(made, prepared)
-      if (results.some(({ ok }) => !ok)) await nextTurn()
-      return results
+      return await sendAll(made, prepared)
     } catch (error) {
-      const unavailable = cannotSend(error)
+      // While an alarm blocks the connection this takes promises alone: whoever tried again at once would keep out the word
+      // that the alarm is over, and all other events, for ever.
       await nextTurn()
-      return prepared.map((each) => ({ ok: false, error: each instanceof Error ? each : unavailable }))
+      return noneSent(prepared, asUnavailable(error))
     }
   }
 
@@ -237,19 +241,15 @@ export function rabbitmqPublisher(
     return new PermanentError(`${failed}: ${reason}`, { code: UNROUTABLE_CODE })
   }
 
-  async function publish(messages: readonly Message[]): Promise<readonly PublishResult[]> {
-    if (messages.length === 0) return []
-    if (closed !== null) {
-      const error = new UnavailableError('the publisher is closed')
-      return messages.map(() => ({ ok: false, error }))
-    }
-    const call = send(messages)
-    calls.add(call)
-    return call.finally(() => calls.delete(call))
+  function publish(messages: readonly Message[]): Promise<readonly PublishResult[]> {
+    if (messages.length === 0) return Promise.resolve([])
+    if (closed !== null)
+      return Promise.resolve(noneSent(messages, new UnavailableError('the publisher is closed')))
+    return calls.add(send(messages))
   }
 
   async function finish(): Promise<void> {
-    await Promise.all(calls)
+    await calls.ended()
     const open = await linking?.catch(() => null)
     if (open) await open.connection.closeChannel(open.channel)
     await leave()
@@ -267,24 +267,4 @@ export function rabbitmqPublisher(
       return closed
     },
   }
-}
-
-/** A message is never to blame for a broker that refuses the client: it can be sent when that is mended. */
-function cannotSend(error: unknown): UnavailableError {
-  if (error instanceof UnavailableError) return error
-  const code = error instanceof ThroughlineError ? { code: error.code } : {}
-  return new UnavailableError(errorMessage(error), { cause: error, ...code })
-}
-
-function attempt(prepare: () => Outgoing): Outgoing | ThroughlineError {
-  try {
-    return prepare()
-  } catch (error) {
-    if (error instanceof ThroughlineError) return error
-    return new PermanentError(errorMessage(error), { cause: error })
-  }
-}
-
-function bufferOf(body: Uint8Array | null): Buffer {
-  return body === null ? Buffer.alloc(0) : Buffer.from(body.buffer, body.byteOffset, body.byteLength)
 }

@@ -1,4 +1,5 @@
 import {
+  asFault,
   createInbox,
   type Delivery,
   errorMessage,
@@ -6,7 +7,6 @@ import {
   PermanentError,
   type Settlement,
   type Subscriber,
-  ThroughlineError,
   UnavailableError,
 } from '@throughline/core'
 import type { AsyncMessage, Channel } from 'rabbitmq-client'
@@ -140,11 +140,7 @@ export function rabbitmqSubscriber(
         outstanding.add(message.deliveryTag, delivery.position.offset)
         inbox.push(delivery)
       } catch (error) {
-        end(
-          error instanceof ThroughlineError
-            ? error
-            : new PermanentError(errorMessage(error), { cause: error }),
-        )
+        end(asFault(error))
       }
     }
 

@@ -277,6 +277,20 @@ test('while an alarm blocks the connection messages are unavailable at once, and
   assert.equal(messageCount, confirmed)
 })
 
+test('publishing that is tried again at once does not keep out the word that an alarm is over', async (t) => {
+  const relay = await alarming(t)
+  const { queue, declare } = queueOf()
+  const publisher = publisherOf(t, { routingKey: queue, declare }, { url: relay.url })
+  const publish = async () => failures(await publisher.publish(numbered(1)))
+  assert.deepEqual(await publish(), [])
+  relay.block()
+  await eventually(async () => assert.equal((await publish()).length, 1))
+  relay.unblock()
+  let tries = 0
+  while (tries < 100_000 && (await publish()).length > 0) tries++
+  assert.ok(tries < 100_000, 'nothing else had its turn')
+})
+
 test('connecting to a broker that hangs is unavailable after the timeout', async (t) => {
   const proxy = await proxied(t)
   proxy.stall()

@@ -1,6 +1,10 @@
 import type { MeterProvider, Tracer } from '@opentelemetry/api'
 import { metrics } from '@opentelemetry/api'
-import { InstrumentationBase, InstrumentationNodeModuleDefinition } from '@opentelemetry/instrumentation'
+import {
+  InstrumentationBase,
+  InstrumentationNodeModuleDefinition,
+  InstrumentationNodeModuleFile,
+} from '@opentelemetry/instrumentation'
 import type { Scope } from '@throughline/core/tracing'
 import { guarded, warnOnce } from './guard.ts'
 import type { ClientInstrumentationConfig } from './options.ts'
@@ -14,6 +18,8 @@ export interface Supported {
   /** Its first supported version, and the first major that is not: `{ from: '2.0.0', before: 3 }`. */
   readonly from: string
   readonly before: number
+  /** Files of the package that are wrapped in place of its entry point: `lib/channel.js`. */
+  readonly files?: readonly string[]
 }
 
 /** What a client's own file does with it. */
@@ -22,6 +28,8 @@ export interface Tracing<Config> {
   readonly scope: Scope
   /** As it is now: options may be set at any time; clients made before keep theirs. */
   config(): Config
+  /** False while it is disabled: for handlers that the client goes on calling. */
+  isEnabled(): boolean
 }
 
 /** One client's instrumentation: OpenTelemetry's base finds the module, its own file wraps it. */
@@ -39,28 +47,34 @@ export abstract class ClientInstrumentation<
   /** Which module it wraps. */
   protected abstract supported(): Supported
 
-  /** Wraps the module's classes; it may be called again for the same ones (`import` and `require` of one module). */
-  protected abstract patch(module: unknown, tracing: Tracing<Config>): void
+  /**
+   * Wraps the module's classes; it may be called again for the same ones (`import` and `require` of one module). `file`:
+   * which of the package's files, where those are wrapped.
+   */
+  protected abstract patch(module: unknown, tracing: Tracing<Config>, file: string | undefined): void
 
   protected override init(): InstrumentationNodeModuleDefinition {
-    const { client, from, before } = this.supported()
+    const { client, from, before, files } = this.supported()
     this.providers = {}
     this.patches = createPatches(client, () => this.isEnabled())
-    return new InstrumentationNodeModuleDefinition(
-      client,
-      ['*'],
-      (module: unknown, found) => {
-        if (!isSupported(found, from, before)) {
-          warnOnce(
-            `${client} ${found} is left alone: versions from ${from} to before ${before}.0.0 are known. Update @throughline/instrumentation, or disable it for ${client}`,
-          )
-          return module
-        }
-        guarded(`wrapping ${client}`, () => this.patch(module, this.tracing()))
+    const patchFile = (file: string | undefined) => (module: unknown, found?: string) => {
+      if (!isSupported(found, from, before)) {
+        warnOnce(
+          `${client} ${found} is left alone: versions from ${from} to before ${before}.0.0 are known. Update @throughline/instrumentation, or disable it for ${client}`,
+        )
         return module
-      },
-      () => this.patches.restore(),
+      }
+      guarded(`wrapping ${client}`, () => this.patch(module, this.tracing(), file))
+      return module
+    }
+    const restore = () => this.patches.restore()
+    if (files === undefined) {
+      return new InstrumentationNodeModuleDefinition(client, ['*'], patchFile(undefined), restore)
+    }
+    const wrapped = files.map(
+      (file) => new InstrumentationNodeModuleFile(`${client}/${file}`, ['*'], patchFile(file), restore),
     )
+    return new InstrumentationNodeModuleDefinition(client, ['*'], undefined, undefined, wrapped)
   }
 
   override setMeterProvider(provider: MeterProvider): void {
@@ -80,6 +94,7 @@ export abstract class ClientInstrumentation<
         meterProvider: () => meter() ?? metrics.getMeterProvider(),
       },
       config: () => this.getConfig(),
+      isEnabled: () => this.isEnabled(),
     }
   }
 }

@@ -7,6 +7,7 @@ import {
   type ProcessSpan,
   type ProcessTelemetry,
   processTracer,
+  receiveTracer,
   type Scope,
 } from '@throughline/core/tracing'
 import { eventInBody, eventInHeaders, eventOf } from './event.ts'
@@ -38,6 +39,8 @@ export interface Processes {
   one(arrived: Arrived): Processing | undefined
   /** Messages that one handler gets together. */
   batch(arrived: readonly Arrived[]): Processing | undefined
+  /** A message that the application asked for, `startMs` when: its span is over when it gets it. */
+  received(arrived: Arrived, startMs: number, active: Context): void
 }
 
 /** Contexts of messages that are handled, by the client's own objects. */
@@ -72,6 +75,8 @@ export function createProcesses(
   }
   const startProcess = processTracer(transport, { attributes }, shared, scope)
   const startBatch = batchTracer(transport, { attributes }, shared, scope)
+  const { receiveOperation = 'receive' } = system
+  const startReceive = receiveTracer(transport, { attributes }, shared, receiveOperation, scope)
   const templates = new Map<string, string | undefined>()
 
   /** A template stands where a subscription's pattern would: both are the low-cardinality name. */
@@ -86,10 +91,10 @@ export function createProcesses(
     return pattern === undefined ? delivery : { ...delivery, position: { ...delivery.position, pattern } }
   }
 
-  function hooked(process: ProcessSpan, { delivery, own }: Arrived): void {
-    if (consumerHook === undefined || !process.span.isRecording()) return
+  function hooked({ span }: Pick<ProcessSpan, 'span'>, { delivery, own }: Arrived): void {
+    if (consumerHook === undefined || !span.isRecording()) return
     const { destination } = delivery.position
-    guarded('consumerHook', () => consumerHook(process.span, { destination, message: own }))
+    guarded('consumerHook', () => consumerHook(span, { destination, message: own }))
   }
 
   function one(arrived: Arrived): Processing | undefined {
@@ -149,6 +154,16 @@ export function createProcesses(
     return eventOf(headers, contentType, body, system.eventHeaders)
   }
 
+  function received(arrived: Arrived, startMs: number, active: Context): void {
+    const { delivery, own } = arrived
+    if (isIgnored(delivery.position.destination)) return
+    const event = eventOfDelivery(delivery)
+    const receive = startReceive({ delivery: named(delivery), event, startMs, active })
+    contextsOf.set(own, withHandled(receive.context, receive.hop.spanContext))
+    hooked(receive, arrived)
+    receive.end()
+  }
+
   function processing(process: ProcessSpan, context: Context): Processing {
     return {
       process,
@@ -164,6 +179,8 @@ export function createProcesses(
   return {
     one: (arrived) => guarded('the start of a process span', () => one(arrived)),
     batch: (arrived) => guarded('the start of a process span', () => batch(arrived)),
+    received: (arrived, startMs, active) =>
+      guarded('a receive span', () => received(arrived, startMs, active)),
   }
 }
 
@@ -172,11 +189,13 @@ function textIn(event: CloudEvent, name: string): string | undefined {
   return typeof value === 'string' ? value : undefined
 }
 
+type Outcome = Settlement['outcome'] | undefined
+
 /** What a handler's end means to its client. It is read when the handler has ended: it may be a getter. */
 export interface Outcomes {
   /** What the client does with a message whose handler returned; undefined where the application has yet to say. */
-  readonly returned?: Settlement['outcome'] | undefined
-  readonly threw?: Settlement['outcome'] | undefined
+  readonly returned?: Outcome | ((value: unknown) => Outcome)
+  readonly threw?: Outcome
   /**
    * Whether the client awaits what the handler gives. Where it does not, only a real promise is followed: the `then` of
    * something else, a query that has been built, may do what nobody asked for.
@@ -198,8 +217,9 @@ export function runHandler<Result>(
     processing.end(error ?? errorOf(error), outcomes.threw)
     outcomes.onEnd?.(true)
   }
-  const done = () => {
-    processing.end(undefined, outcomes.returned)
+  const done = (value: unknown) => {
+    const { returned } = outcomes
+    processing.end(undefined, typeof returned === 'function' ? returned(value) : returned)
     outcomes.onEnd?.(false)
   }
   let result: Result
@@ -210,13 +230,13 @@ export function runHandler<Result>(
     throw error
   }
   if (!isPromise(result, outcomes.awaits ?? false)) {
-    done()
+    done(result)
     return result
   }
   // The promise that follows, of the kind that it was: one beside it would make a rejection that nobody handles a handled one.
   return result.then(
     (value: unknown) => {
-      done()
+      done(value)
       return value
     },
     (error: unknown) => {

@@ -8,6 +8,8 @@ export interface System {
   readonly name: 'kafka' | 'mqtt' | 'rabbitmq'
   /** `messaging.operation.name` of a send. */
   readonly sendOperation: 'send' | 'publish'
+  /** The same of asking for one message, where that can be done. */
+  readonly receiveOperation?: string
   readonly eventHeaders: EventHeaders
   readonly attributes: Omit<TransportAttributes, 'connection'>
 }

@@ -15,6 +15,7 @@ export {
   type Propagate,
 } from './propagation.ts'
 export type { PublishTelemetry } from './publisher.ts'
+export { type ReceiveSpan, type ReceiveStart, receiveTracer } from './receive.ts'
 export { APPLICATION, type Scope } from './scope.ts'
 export { type SendTracer, type Sent, type SentBatch, sendTracer } from './sending.ts'
 export { type EndSettle, type Settling, settleTracer } from './settle.ts'

@@ -144,18 +144,23 @@ export interface ProcessMeter {
   consumed(source: Source, queuedMs: number | undefined, context: Context): void
   /** One attempt of a handler has ended. */
   processed(source: Source, durationMs: number, error: unknown, context: Context): void
+  /** What was asked for took so long to come. */
+  received(source: Source, durationMs: number, context: Context): void
 }
+
+const PROCESS = { name: 'process', type: 'process' } as const
 
 export function processMeter(
   { system, attributes }: Pick<Transport<never, never>, 'system' | 'attributes'>,
   subscriber: Pick<Subscriber, 'attributes'>,
   scope: Scope = APPLICATION,
+  operation: { readonly name: string; readonly type: 'process' | 'receive' } = PROCESS,
 ): ProcessMeter {
   const group = subscriber.attributes['messaging.consumer.group.name']
   const fixed: Attributes = {
     'messaging.system': system,
-    'messaging.operation.name': 'process',
-    'messaging.operation.type': 'process',
+    'messaging.operation.name': operation.name,
+    'messaging.operation.type': operation.type,
     ...serverOf(attributes.connection),
     ...(group === undefined ? {} : { 'messaging.consumer.group.name': group }),
   }
@@ -183,6 +188,9 @@ export function processMeter(
     },
     processed(source, durationMs, error, context) {
       instrumentsOf(scope)?.processDuration.record(durationMs / 1000, of(source)(error), context)
+    },
+    received(source, durationMs, context) {
+      instrumentsOf(scope)?.operationDuration.record(durationMs / 1000, of(source)(undefined), context)
     },
   }
 }

@@ -1,3 +1,4 @@
+import { trace } from '@opentelemetry/api'
 import type { Settlement } from '@throughline/core'
 import type { Failed } from './attempts.ts'
 import type { Processes, Processing } from './processes.ts'
@@ -55,7 +56,9 @@ export function createRedeliveries(): Redeliveries {
       if (rejected !== undefined) {
         span.addLink({ context: rejected.span.spanContext(), attributes: { dead_letter: true } })
       }
-      if (identity !== undefined) remember(identity, { span, attempt })
+      // Not the span itself, which would keep all that it tells.
+      if (identity !== undefined)
+        remember(identity, { span: trace.wrapSpanContext(span.spanContext()), attempt })
       const outcome = isAcknowledged ? undefined : 'accept'
       return {
         processing,

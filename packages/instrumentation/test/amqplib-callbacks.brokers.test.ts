@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import { describe, test } from 'node:test'
+import { promisify } from 'node:util'
+import { context, trace } from '@opentelemetry/api'
+import { messageContext } from '@throughline/instrumentation'
+import { eventually, withSpans } from '@throughline/testkit'
+import type { Channel, ConfirmChannel, Connection } from 'amqplib/callback_api'
+import { callbacks, ended, OMIT, PROCESS, PUBLISH, url } from './support/amqplib.ts'
+
+const tracer = trace.getTracer('test')
+
+const opened = () => promisify<string, Connection>(callbacks.connect)(url)
+
+describe('amqplib: its callback API', () => {
+  test('has the same spans', () =>
+    withSpans(async (spans) => {
+      const connection = await opened()
+      const channel = await new Promise<Channel>((resolve, reject) => {
+        connection.createChannel((error, made) => (error ? reject(error) : resolve(made)))
+      })
+      const orders = `orders-${randomUUID()}`
+      await new Promise((resolve) => channel.assertQueue(orders, { exclusive: true }, resolve))
+      await new Promise((resolve) => {
+        const chained: unknown = channel.consume(
+          orders,
+          (message) => message && channel.ack(message),
+          {},
+          resolve,
+        )
+        assert.equal(chained, channel)
+      })
+      channel.publish('', orders, Buffer.from('1'))
+      await ended(`process ${orders}`)
+      await new Promise((resolve) => connection.close(resolve))
+      const place = {
+        'messaging.destination.name': orders,
+        'messaging.rabbitmq.destination.routing_key': orders,
+      }
+      assert.deepEqual(spans.tree({ omit: OMIT }), [
+        {
+          name: `publish ${orders}`,
+          kind: 'PRODUCER',
+          trace: 1,
+          parent: null,
+          attributes: { ...PUBLISH, ...place },
+          children: [
+            {
+              name: `process ${orders}`,
+              kind: 'CONSUMER',
+              trace: 1,
+              parent: `publish ${orders}`,
+              links: [{ to: `publish ${orders}` }],
+              attributes: {
+                ...PROCESS,
+                ...place,
+                'messaging.rabbitmq.message.delivery_tag': 1,
+                'throughline.outcome': 'accept',
+              },
+            },
+          ],
+        },
+      ])
+    }))
+
+  test('confirms, and answers get by a callback', () =>
+    withSpans(async (spans) => {
+      const connection = await opened()
+      const channel = await new Promise<ConfirmChannel>((resolve, reject) => {
+        connection.createConfirmChannel((error, made) => (error ? reject(error) : resolve(made)))
+      })
+      const orders = `orders-${randomUUID()}`
+      await new Promise((resolve) => channel.assertQueue(orders, { exclusive: true }, resolve))
+      const confirmed = await new Promise((resolve) => {
+        channel.sendToQueue(orders, Buffer.from('1'), {}, resolve)
+      })
+      assert.equal(confirmed, null)
+      channel.sendToQueue(orders, Buffer.from('2'))
+      await new Promise<unknown>((resolve) => channel.waitForConfirms(resolve))
+      assert.equal(spans.named(`publish ${orders}`).length, 2)
+      await eventually(async () => {
+        const message = await new Promise<object | false>((resolve, reject) => {
+          channel.get(orders, { noAck: true }, (error, got) => (error ? reject(error) : resolve(got)))
+        })
+        assert.ok(message)
+        context.with(messageContext(message), () => tracer.startSpan('handle').end())
+      })
+      await new Promise((resolve) => connection.close(resolve))
+      const [first, get] = spans.tree({ omit: OMIT })
+      assert.deepEqual(
+        first?.children?.map(({ name }) => name),
+        ['handle'],
+      )
+      assert.equal(spans.named(`get ${orders}`)[0]?.links.length, 1)
+      assert.equal(get?.name, `publish ${orders}`)
+    }))
+})

@@ -1,0 +1,171 @@
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import { describe, test } from 'node:test'
+import type { SpanNode } from '@throughline/testkit'
+import { amqp, ended, OMIT, onBroker, url } from './support/amqplib.ts'
+
+const omit = [
+  ...OMIT,
+  'server.address',
+  'server.port',
+  'messaging.system',
+  'messaging.operation.name',
+  'messaging.operation.type',
+  'messaging.destination.name',
+  'messaging.rabbitmq.destination.routing_key',
+  'messaging.rabbitmq.message.delivery_tag',
+]
+
+/** Only what tells attempts apart. */
+const attempts = (nodes: readonly SpanNode[] | undefined) =>
+  nodes?.map(({ name, links, attributes }) => ({ name, links, attributes }))
+
+describe('amqplib: messages that come again', () => {
+  test(
+    'what was requeued is another attempt with the same parent, linked to the one before',
+    onBroker(async ({ channel, queue }, spans) => {
+      const orders = await queue()
+      let handled = 0
+      await channel.consume(orders, (message) => {
+        if (message === null) return
+        if (++handled < 3) channel.nack(message)
+        else channel.ack(message)
+      })
+      channel.sendToQueue(orders, Buffer.from('1'))
+      await ended(`process ${orders}`, 3)
+      const [send] = spans.tree({ omit })
+      const [publish, process] = [`publish ${orders}`, `process ${orders}`]
+      assert.deepEqual(attempts(send?.children), [
+        { name: process, links: [{ to: publish }], attributes: { 'throughline.outcome': 'release' } },
+        {
+          name: process,
+          links: [{ to: publish }, { to: process, attributes: { retry: true } }],
+          attributes: { 'throughline.attempt': 2, 'throughline.outcome': 'release' },
+        },
+        {
+          name: process,
+          links: [{ to: publish }, { to: `${process}#2`, attributes: { retry: true } }],
+          attributes: { 'throughline.attempt': 3, 'throughline.outcome': 'accept' },
+        },
+      ])
+    }),
+  )
+
+  test(
+    'what was not acknowledged when its channel closed is linked to its first attempt, on another connection too',
+    onBroker(async ({ connection, channel }, spans) => {
+      const { queue: orders } = await channel.assertQueue(`orders-${randomUUID()}`, { expires: 60_000 })
+      const first = await connection.createChannel()
+      await first.consume(orders, () => {})
+      channel.sendToQueue(orders, Buffer.from('1'))
+      await ended(`process ${orders}`)
+      await first.close()
+      const other = await amqp.connect(url)
+      const second = await other.createChannel()
+      await second.consume(orders, (message) => message && second.ack(message))
+      await ended(`process ${orders}`, 2)
+      await other.close()
+      await channel.deleteQueue(orders)
+      const [send] = spans.tree({ omit })
+      assert.deepEqual(attempts(send?.children)?.at(1), {
+        name: `process ${orders}`,
+        links: [{ to: `publish ${orders}` }, { to: `process ${orders}`, attributes: { retry: true } }],
+        attributes: { 'throughline.attempt': 2, 'throughline.outcome': 'accept' },
+      })
+    }),
+  )
+
+  test(
+    'a redelivery whose first attempt was elsewhere says so',
+    onBroker(async ({ connection, channel, queue }, spans) => {
+      const orders = await queue()
+      const other = await connection.createChannel()
+      channel.sendToQueue(orders, Buffer.from('1'))
+      await other.get(orders)
+      await other.close()
+      await channel.consume(orders, (message) => message && channel.ack(message))
+      await ended(`process ${orders}`)
+      const [process] = spans.named(`process ${orders}`)
+      assert.equal(process?.attributes['throughline.redelivered'], true)
+      assert.equal(process?.attributes['throughline.attempt'], undefined)
+    }),
+  )
+
+  test(
+    'a quorum queue’s own count of deliveries is the attempt',
+    onBroker(async ({ connection, channel }, spans) => {
+      const name = `orders-${randomUUID()}`
+      const { queue: orders } = await channel.assertQueue(name, { arguments: { 'x-queue-type': 'quorum' } })
+      const elsewhere = await connection.createChannel()
+      channel.sendToQueue(orders, Buffer.from('1'))
+      for (let delivery = 0; delivery < 2; ) {
+        const message = await elsewhere.get(orders)
+        if (message === false) continue
+        elsewhere.nack(message)
+        delivery++
+      }
+      await channel.consume(orders, (message) => message && channel.ack(message))
+      await ended(`process ${orders}`)
+      await channel.deleteQueue(orders)
+      const [process] = spans.named(`process ${orders}`)
+      assert.equal(process?.attributes['throughline.attempt'], 3)
+    }),
+  )
+
+  test(
+    'what the broker gave to a dead letter exchange goes on in its trace, linked to the attempt that rejected it',
+    onBroker(async ({ channel, queue }, spans) => {
+      const dead = await queue()
+      const orders = await queue({ deadLetterExchange: '', deadLetterRoutingKey: dead })
+      await channel.consume(orders, (message) => message && channel.nack(message, false, false))
+      await channel.consume(dead, (message) => message && channel.ack(message))
+      channel.sendToQueue(orders, Buffer.from('1'))
+      await ended(`process ${dead}`)
+      const [send] = spans.tree({ omit })
+      assert.deepEqual(attempts(send?.children), [
+        {
+          name: `process ${orders}`,
+          links: [{ to: `publish ${orders}` }],
+          attributes: { 'throughline.outcome': 'reject' },
+        },
+        {
+          name: `process ${dead}`,
+          links: [
+            { to: `publish ${orders}` },
+            { to: `process ${orders}`, attributes: { dead_letter: true } },
+          ],
+          attributes: {
+            'throughline.dead_letter': true,
+            'throughline.dead_letter.reason': 'rejected',
+            'throughline.outcome': 'accept',
+          },
+        },
+      ])
+    }),
+  )
+
+  test(
+    'what comes back to its queue by way of a dead letter exchange is tried again, and is no dead letter',
+    onBroker(async ({ channel, queue }, spans) => {
+      const orders = `orders-${randomUUID()}`
+      const pause = await queue({ messageTtl: 1, deadLetterExchange: '', deadLetterRoutingKey: orders })
+      await channel.assertQueue(orders, {
+        exclusive: true,
+        deadLetterExchange: '',
+        deadLetterRoutingKey: pause,
+      })
+      let handled = 0
+      await channel.consume(orders, (message) => {
+        if (message === null) return
+        if (++handled < 3) channel.reject(message, false)
+        else channel.ack(message)
+      })
+      channel.sendToQueue(orders, Buffer.from('1'))
+      await ended(`process ${orders}`, 3)
+      const last = spans.named(`process ${orders}`)[2]
+      assert.equal(last?.attributes['throughline.attempt'], 3)
+      assert.equal(last?.attributes['throughline.dead_letter'], undefined)
+      assert.deepEqual(last?.links.at(-1)?.attributes, { retry: true })
+    }),
+  )
+})

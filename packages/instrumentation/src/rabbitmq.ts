@@ -1,5 +1,5 @@
 import type { Attributes } from '@opentelemetry/api'
-import type { Delivery } from '@throughline/core'
+import type { Delivery, Settlement } from '@throughline/core'
 import { type HeaderRecord, headersOf } from './headers.ts'
 import type { ClientInstrumentationConfig } from './options.ts'
 import type { System } from './system.ts'
@@ -59,6 +59,11 @@ export function withQueueTemplates<Config extends ClientInstrumentationConfig>(c
       template?.(destination) ??
       (GENERATED.test(destination) ? destination.replace(GENERATED, '$1amq.$2') : undefined),
   }
+}
+
+/** What a client's `nack` or `reject` means: RabbitMQ's clients requeue where they are not told. */
+export function refusal(requeue: unknown): Settlement['outcome'] {
+  return requeue === undefined || requeue ? 'release' : 'reject'
 }
 
 /** One message as RabbitMQ delivered it. */

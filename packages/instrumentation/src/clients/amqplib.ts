@@ -1,24 +1,24 @@
 import { type Attributes, context as contexts } from '@opentelemetry/api'
 import type { PublishResult, Settlement } from '@throughline/core'
 import { unixMs } from '@throughline/core/tracing'
+import { createConnections } from '../connections.ts'
 import { copyWith } from '../copy.ts'
 import { errorOf, guarded } from '../guard.ts'
 import { type HeaderRecord, headersOf, withHeaders } from '../headers.ts'
 import { ClientInstrumentation, type Supported, type Tracing } from '../instrumentation.ts'
 import type { ClientInstrumentationConfig } from '../options.ts'
 import type { Method } from '../patches.ts'
-import { createProcesses, type Processes, runHandler } from '../processes.ts'
+import { runHandler } from '../processes.ts'
 import {
   deliveryOf,
   RABBITMQ_PORT,
   RABBITMQ_TLS_PORT,
   type Received,
-  rabbitmq,
+  refusal,
   routeName,
-  withQueueTemplates,
 } from '../rabbitmq.ts'
 import { createRedeliveries } from '../redeliveries.ts'
-import { createSends, type Hop, type Send, type Sends } from '../sends.ts'
+import type { Hop, Send } from '../sends.ts'
 import { serverAttributes } from '../system.ts'
 import { createUnsettled } from '../unsettled.ts'
 
@@ -98,7 +98,7 @@ function patchChannels(
   tracing: Tracing<ClientInstrumentationConfig>,
 ): void {
   const { patches } = tracing
-  const clientOf = createClients(tracing)
+  const connectionOf = createConnections(tracing, (connection) => connections.get(connection) ?? {})
 
   patches.wrap(
     Channel.prototype,
@@ -170,7 +170,7 @@ function patchChannels(
           guarded('amqplib get', () => {
             if (!isReceived(message)) return
             const delivery = deliveryOf(receivedOf(queue, message))
-            clientOf(this).processes.received({ delivery, own: message }, startMs, active)
+            connectionOf(this.connection).processes.received({ delivery, own: message }, startMs, active)
           })
         }
         if (typeof answered === 'function') {
@@ -223,7 +223,7 @@ function patchChannels(
   ): Send | undefined {
     return guarded('amqplib publish', () => {
       const key = String(routingKey ?? '')
-      return clientOf(channel).sends.one({
+      return connectionOf(channel.connection).sends.one({
         destination: routeName(String(exchange ?? ''), key),
         headers: headersOf(ownHeaders(options)),
         contentType: options?.contentType,
@@ -241,7 +241,7 @@ function patchChannels(
     handler: Method,
     options: { readonly noAck?: boolean } | undefined,
   ): Method {
-    const { processes } = clientOf(channel)
+    const { processes } = connectionOf(channel.connection)
     const isAcknowledged = !options?.noAck
 
     function begin(message: unknown) {
@@ -257,32 +257,6 @@ function patchChannels(
       if (handling === undefined) return handler.call(this, message, ...rest)
       return runHandler(handling.processing, () => handler.call(this, message, ...rest), handling)
     }
-  }
-}
-
-interface Client {
-  readonly sends: Sends
-  readonly processes: Processes
-}
-
-/** What traces a connection's channels, made when the first of them is used. */
-function createClients({
-  config,
-  scope,
-}: Tracing<ClientInstrumentationConfig>): (channel: Channel) => Client {
-  const clients = new WeakMap<object, Client>()
-  return ({ connection }) => {
-    let client = clients.get(connection)
-    if (client === undefined) {
-      const system = { system: rabbitmq, connection: connections.get(connection) ?? {} }
-      const options = withQueueTemplates(config())
-      client = {
-        sends: createSends(system, options, scope),
-        processes: createProcesses(system, {}, options, scope),
-      }
-      clients.set(connection, client)
-    }
-    return client
   }
 }
 
@@ -347,11 +321,6 @@ function receivedOf(queue: unknown, { content, fields, properties }: ReceivedMes
 
 function tagOf(message: unknown): number {
   return isReceived(message) ? message.fields.deliveryTag : -1
-}
-
-/** amqplib requeues unless it is told not to. */
-function refusal(requeue: unknown): Settlement['outcome'] {
-  return requeue === undefined || requeue ? 'release' : 'reject'
 }
 
 /** From what `connect` was given, the vhost and all that is secret left out. */

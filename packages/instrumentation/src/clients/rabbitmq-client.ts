@@ -1,0 +1,314 @@
+import { type Attributes, context as contexts } from '@opentelemetry/api'
+import type { PublishResult, Settlement } from '@throughline/core'
+import { unixMs } from '@throughline/core/tracing'
+import { createConnections, type TracedConnection } from '../connections.ts'
+import { copyWith } from '../copy.ts'
+import { errorOf, guarded } from '../guard.ts'
+import { type HeaderRecord, headersOf, withHeaders } from '../headers.ts'
+import { ClientInstrumentation, type Supported, type Tracing } from '../instrumentation.ts'
+import type { ClientInstrumentationConfig } from '../options.ts'
+import type { Method } from '../patches.ts'
+import { runHandler } from '../processes.ts'
+import { deliveryOf, type Received, refusal, routeName } from '../rabbitmq.ts'
+import { createRedeliveries } from '../redeliveries.ts'
+import type { Send } from '../sends.ts'
+import { createUnsettled } from '../unsettled.ts'
+
+const CHANNEL = 'lib/Channel.js'
+
+/**
+ * rabbitmq-client: publishers, consumers with what their handlers answer, RPC clients and replies, and channels by
+ * themselves (`basicPublish`, `basicConsume`, `basicGet`). See docs/instrumentation/rabbitmq-client.md.
+ */
+export class RabbitmqClientInstrumentation extends ClientInstrumentation {
+  protected supported(): Supported {
+    return { client: 'rabbitmq-client', from: '5.0.0', before: 6, files: [CHANNEL, 'lib/Connection.js'] }
+  }
+
+  protected patch(
+    module: unknown,
+    tracing: Tracing<ClientInstrumentationConfig>,
+    file: string | undefined,
+  ): void {
+    const { Channel, Connection } = module as { readonly Channel: Class; readonly Connection: Class }
+    if (file === CHANNEL) patchChannel(Channel, tracing)
+    else patchConnection(Connection, tracing)
+  }
+}
+
+/** As far as they are read here. */
+interface Class {
+  readonly prototype: object
+}
+interface Channel {
+  readonly _conn: object
+}
+interface Envelope {
+  readonly exchange?: string
+  readonly routingKey?: string
+  readonly headers?: HeaderRecord | null
+  readonly contentType?: string
+  readonly messageId?: string
+  /** What the application gave, where its send is traced already. */
+  readonly [GIVEN]?: unknown
+}
+interface ReceivedMessage extends Omit<Received, 'queue' | 'body'> {
+  readonly body: unknown
+}
+interface ConsumeParams {
+  readonly queue?: string
+  readonly noAck?: boolean
+  readonly requeue?: boolean
+}
+
+const GIVEN = Symbol('throughline envelope as given')
+const SENT: PublishResult<Error> = { ok: true }
+/** `ConsumerStatus` of the client. */
+const REQUEUE = 1
+const DROP = 2
+
+const accepting = (): Settlement['outcome'] => 'accept'
+
+const redeliveries = createRedeliveries()
+const unsettled = createUnsettled()
+/** Of consumers whose own handlers are traced. */
+const consumers = new WeakSet<object>()
+
+function patchChannel({ prototype }: Class, tracing: Tracing<ClientInstrumentationConfig>): void {
+  const { patches } = tracing
+  const connectionOf = createConnections(tracing, connectionAttributes)
+
+  patches.wrap(
+    prototype,
+    'basicPublish',
+    (publish) =>
+      function (params, body, ...rest) {
+        const send = params?.[GIVEN] ? undefined : sendOf(() => connectionOf(this._conn), params, body)
+        if (send === undefined) return publish.call(this, params, body, ...rest)
+        return ended(send, () => publish.call(this, send.envelope, body, ...rest))
+      },
+  )
+
+  patches.wrap(
+    prototype,
+    'basicConsume',
+    (consume) =>
+      function (params: ConsumeParams, handler, ...rest) {
+        const isTraced = typeof handler !== 'function' || consumers.has(params)
+        return consume.call(this, params, isTraced ? handler : tracedHandler(this, params, handler), ...rest)
+      },
+  )
+
+  patches.wrap(
+    prototype,
+    'basicGet',
+    (get) =>
+      function (params: string | ConsumeParams, ...rest) {
+        const active = contexts.active()
+        const startMs = unixMs()
+        const answer: Promise<unknown> = get.call(this, params, ...rest)
+        return answer.then((message) => {
+          guarded('rabbitmq-client basicGet', () => {
+            if (!isReceived(message)) return
+            const connection = connectionOf(this._conn)
+            const { queue = '' } = typeof params === 'string' ? { queue: params } : (params ?? {})
+            const delivery = deliveryOf(receivedOf(connection, queue, message))
+            connection.processes.received({ delivery, own: message }, startMs, active)
+          })
+          return message
+        })
+      },
+  )
+
+  for (const [name, outcomeOf] of [
+    ['basicAck', accepting],
+    ['basicNack', refusal],
+  ] as const) {
+    patches.wrap(
+      prototype,
+      name,
+      (settle) =>
+        function (params, ...rest) {
+          const result = settle.call(this, params, ...rest)
+          guarded(`rabbitmq-client ${name}`, () => {
+            const { deliveryTag, multiple, requeue } = params
+            unsettled.settle(this, deliveryTag, Boolean(multiple), outcomeOf(requeue))
+          })
+          return result
+        },
+    )
+  }
+
+  function tracedHandler(
+    channel: Channel,
+    { queue = '', noAck = false }: ConsumeParams,
+    handler: Method,
+  ): Method {
+    return function (message, ...rest) {
+      const handling = guarded('a rabbitmq-client message', () => {
+        if (!tracing.isEnabled() || !isReceived(message)) return undefined
+        const connection = connectionOf(channel._conn)
+        const received = receivedOf(connection, queue, message)
+        const begun = redeliveries.begin(connection.processes, received, message, !noAck)
+        if (begun !== undefined && !noAck) unsettled.add(channel, message.deliveryTag, begun)
+        return begun
+      })
+      if (handling === undefined) return handler.call(this, message, ...rest)
+      return runHandler(handling.processing, () => handler.call(this, message, ...rest), handling)
+    }
+  }
+}
+
+function patchConnection({ prototype }: Class, tracing: Tracing<ClientInstrumentationConfig>): void {
+  const { patches } = tracing
+  const connectionOf = createConnections(tracing, connectionAttributes)
+
+  patches.wrap(
+    prototype,
+    'createPublisher',
+    (createPublisher) =>
+      function (...args) {
+        const publisher = createPublisher.apply(this, args)
+        patches.wrapOwn(publisher, 'send', (publish) => (envelope, body, ...rest) => {
+          const send = sendOf(() => connectionOf(this), envelope, body)
+          if (send === undefined) return publish(envelope, body, ...rest)
+          return ended(send, () => publish(send.envelope, body, ...rest))
+        })
+        // `retry` tells of the envelope.
+        patches.wrapOwn(
+          publisher,
+          'emit',
+          (emit) =>
+            function (event, ...told) {
+              return emit.call(this, event, ...told.map((each) => each?.[GIVEN] ?? each))
+            },
+        )
+        return publisher
+      },
+  )
+
+  patches.wrap(
+    prototype,
+    'createConsumer',
+    (createConsumer) =>
+      function (params: ConsumeParams, handler, ...rest) {
+        if (typeof handler !== 'function') return createConsumer.call(this, params, handler, ...rest)
+        consumers.add(params)
+        return createConsumer.call(this, params, tracedHandler(this, params, handler), ...rest)
+      },
+  )
+
+  function tracedHandler(connection: object, params: ConsumeParams, handler: Method): Method {
+    const { queue = '', noAck = false } = params
+    return function (message, ...rest) {
+      const handling = guarded('a rabbitmq-client message', () => {
+        if (!tracing.isEnabled() || !isReceived(message)) return undefined
+        const traced = connectionOf(connection)
+        return redeliveries.begin(traced.processes, receivedOf(traced, queue, message), message, !noAck)
+      })
+      if (handling === undefined) return handler.call(this, message, ...rest)
+      return runHandler(handling.processing, () => handler.call(this, message, ...rest), {
+        returned(status) {
+          if (!noAck) handling.told(status === DROP ? 'reject' : status === REQUEUE ? 'release' : 'accept')
+          return handling.returned
+        },
+        threw: noAck ? 'accept' : refusal(params.requeue),
+        awaits: true,
+      })
+    }
+  }
+}
+
+/** A send with the envelope that it is to go out in. */
+interface TracedSend extends Send {
+  readonly envelope: Envelope
+}
+
+function sendOf(
+  connectionOf: () => TracedConnection,
+  given: string | Envelope | undefined,
+  body: unknown,
+): TracedSend | undefined {
+  return guarded('rabbitmq-client publish', () => {
+    const { sends, config } = connectionOf()
+    const envelope: Envelope = typeof given === 'string' ? { routingKey: given } : (given ?? {})
+    const { exchange = '', routingKey = '', headers, contentType, messageId } = envelope
+    const send = sends.one({
+      destination: routeName(exchange, routingKey),
+      headers: headersOf(headers),
+      contentType,
+      body: bytesOf(body, config),
+      key: routingKey,
+      properties: messageId === undefined ? undefined : { messageId },
+      own: { envelope: given, body },
+    })
+    if (send === undefined) return undefined
+    const { hop, end } = send
+    const isGiven = { [GIVEN]: given ?? envelope }
+    const more = hop === null ? isGiven : { ...isGiven, headers: withHeaders(headers, hop) }
+    return { hop, end, envelope: copyWith(envelope, more) }
+  })
+}
+
+/** Publishes, and ends the span with what became of it. */
+function ended<Answer>(send: Send, publish: () => Promise<Answer>): Promise<Answer> {
+  let answer: Promise<Answer>
+  try {
+    answer = publish()
+  } catch (error) {
+    send.end({ ok: false, error: errorOf(error) })
+    throw error
+  }
+  return answer.then(
+    (value) => {
+      send.end(SENT)
+      return value
+    },
+    (error: unknown) => {
+      send.end({ ok: false, error: errorOf(error) })
+      throw error
+    },
+  )
+}
+
+function isReceived(message: unknown): message is ReceivedMessage {
+  return typeof message === 'object' && message !== null && 'deliveryTag' in message
+}
+
+function receivedOf({ config }: TracedConnection, queue: string, message: ReceivedMessage): Received {
+  const { exchange, routingKey, deliveryTag, redelivered, headers, contentType, messageId } = message
+  return {
+    queue,
+    exchange,
+    routingKey,
+    deliveryTag,
+    redelivered,
+    headers,
+    contentType,
+    messageId,
+    body: bytesOf(message.body, config),
+  }
+}
+
+/** The client makes text and JSON of bytes, and bytes of them. They are made again only for spans that capture messages. */
+function bytesOf(body: unknown, { capture }: ClientInstrumentationConfig): Uint8Array | null {
+  if (body instanceof Uint8Array) return body
+  if (capture === undefined || body === undefined) return null
+  return Buffer.from(typeof body === 'string' ? body : JSON.stringify(body))
+}
+
+/** From what the client has read of its options. */
+function connectionAttributes(connection: object): Attributes {
+  const { _opt: options } = connection as { readonly _opt?: Options }
+  const { hostname, port } = options?.hosts?.[0] ?? {}
+  return {
+    ...(typeof hostname === 'string' ? { 'server.address': hostname.replace(/^\[|\]$/g, '') } : {}),
+    ...(hostname === undefined || port === undefined ? {} : { 'server.port': Number(port) }),
+    ...(typeof options?.connectionName === 'string' ? { 'messaging.client.id': options.connectionName } : {}),
+  }
+}
+
+interface Options {
+  readonly hosts?: readonly { readonly hostname?: unknown; readonly port?: unknown }[]
+  readonly connectionName?: unknown
+}

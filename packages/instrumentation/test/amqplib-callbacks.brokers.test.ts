@@ -6,7 +6,8 @@ import { context, trace } from '@opentelemetry/api'
 import { messageContext } from '@throughline/instrumentation'
 import { eventually, withSpans } from '@throughline/testkit'
 import type { Channel, ConfirmChannel, Connection } from 'amqplib/callback_api'
-import { callbacks, ended, OMIT, PROCESS, PUBLISH, url } from './support/amqplib.ts'
+import { callbacks } from './support/amqplib.ts'
+import { ended, OMIT, PROCESS, PUBLISH, url } from './support/rabbitmq.ts'
 
 const tracer = trace.getTracer('test')
 

@@ -3,7 +3,8 @@ import { once } from 'node:events'
 import { describe, test } from 'node:test'
 import { trace } from '@opentelemetry/api'
 import { eventually, tcpProxy, withSpans } from '@throughline/testkit'
-import { amqp, ended, onBroker, url } from './support/amqplib.ts'
+import { amqp, onBroker } from './support/amqplib.ts'
+import { ended, url } from './support/rabbitmq.ts'
 
 const tracer = trace.getTracer('test')
 

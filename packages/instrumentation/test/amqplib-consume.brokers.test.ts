@@ -5,7 +5,8 @@ import { context, trace } from '@opentelemetry/api'
 import { messageContext } from '@throughline/instrumentation'
 import { eventually } from '@throughline/testkit'
 import type { ConsumeMessage } from 'amqplib'
-import { ended, FIXED, OMIT, onBroker, unhandledRejection } from './support/amqplib.ts'
+import { onBroker } from './support/amqplib.ts'
+import { ended, FIXED, OMIT, unhandledRejection } from './support/rabbitmq.ts'
 
 const tracer = trace.getTracer('test')
 

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { propagation, type Span } from '@opentelemetry/api'
 import { recordMetrics, recordSpans } from '@throughline/testkit'
-import { amqp, delivered, ended, FIXED, instrumentation, onBroker, url } from './support/amqplib.ts'
+import { amqp, delivered, instrumentation, onBroker } from './support/amqplib.ts'
+import { ended, FIXED, url } from './support/rabbitmq.ts'
 
 /** One message there and back, as the application sees it. */
 async function roundTrip({ connection, queue }: Parameters<Parameters<typeof onBroker>[0]>[0]) {

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { context, propagation, ROOT_CONTEXT, trace } from '@opentelemetry/api'
 import type { ConsumeMessage } from 'amqplib'
-import { delivered, ended, FIXED, OMIT, onBroker, PROCESS, PUBLISH } from './support/amqplib.ts'
+import { delivered, onBroker } from './support/amqplib.ts'
+import { ended, FIXED, OMIT, PROCESS, PUBLISH } from './support/rabbitmq.ts'
 
 const tracer = trace.getTracer('test')
 const OWN = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'

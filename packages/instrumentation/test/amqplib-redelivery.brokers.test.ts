@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { describe, test } from 'node:test'
 import type { SpanNode } from '@throughline/testkit'
-import { amqp, ended, OMIT, onBroker, url } from './support/amqplib.ts'
+import { amqp, onBroker } from './support/amqplib.ts'
+import { ended, OMIT, url } from './support/rabbitmq.ts'
 
 const omit = [
   ...OMIT,

@@ -1,0 +1,41 @@
+import { once } from 'node:events'
+import { eventually, recordSpans } from '@throughline/testkit'
+
+export const url = process.env.AMQP_URL ?? 'amqp://127.0.0.1:5672'
+const { hostname, port } = new URL(url)
+
+/** What every span has. */
+export const FIXED = {
+  'messaging.system': 'rabbitmq',
+  'server.address': hostname,
+  'server.port': Number(port),
+}
+export const PUBLISH = {
+  ...FIXED,
+  'messaging.operation.name': 'publish',
+  'messaging.operation.type': 'send',
+}
+export const PROCESS = {
+  ...FIXED,
+  'messaging.operation.name': 'process',
+  'messaging.operation.type': 'process',
+}
+/** Differs by run. */
+export const OMIT = ['throughline.sent_at', 'throughline.sent_at_source', 'exception.stacktrace']
+
+/** Waits for as many spans of the name to have ended. */
+export async function ended(name: string, count = 1): Promise<void> {
+  await eventually(() => {
+    const found = recordSpans().named(name).length
+    if (found !== count) throw new Error(`${found} spans ${name} have ended, ${count} were to`)
+  })
+}
+
+/** The next rejection that nobody handles, in place of the test runner's own look at it. */
+export async function unhandledRejection(): Promise<unknown> {
+  const listeners = process.listeners('unhandledRejection')
+  process.removeAllListeners('unhandledRejection')
+  const [reason] = await once(process, 'unhandledRejection')
+  for (const listener of listeners) process.on('unhandledRejection', listener)
+  return reason
+}

@@ -37,7 +37,7 @@ export abstract class ClientInstrumentation<
   Config extends ClientInstrumentationConfig = ClientInstrumentationConfig,
 > extends InstrumentationBase<Config> {
   // Fields have no initial values: the base's constructor calls `init` before they would be set.
-  declare private providers: { meter?: MeterProvider }
+  declare private providers: { meter?: MeterProvider | undefined }
   declare private patches: Patches
 
   constructor(config: Config = {} as Config) {
@@ -79,7 +79,8 @@ export abstract class ClientInstrumentation<
 
   override setMeterProvider(provider: MeterProvider): void {
     super.setMeterProvider(provider)
-    this.providers.meter = provider
+    // The API's own while there is no SDK, of which nothing would be counted when there is one.
+    this.providers.meter = provider === metrics.getMeterProvider() ? undefined : provider
   }
 
   private tracing(): Tracing<Config> {

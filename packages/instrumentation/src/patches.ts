@@ -1,5 +1,6 @@
 import { isWrapped } from '@opentelemetry/instrumentation'
 import { isTraced } from '@throughline/core'
+import { used } from './first-use.ts'
 import { guarded, warnOnce } from './guard.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: a wrapper passes on whatever its original takes and gives
@@ -41,6 +42,7 @@ export function createPatches(client: string, enabled: () => boolean): Patches {
         warnOfRival(client)
         return original.apply(this, args)
       }
+      used()
       return traced.apply(this, args)
     }
     return Object.defineProperties(wrapped, {

@@ -1,14 +1,4 @@
-import {
-  type Attributes,
-  context,
-  propagation,
-  type SpanContext,
-  SpanKind,
-  SpanStatusCode,
-  type TextMapPropagator,
-  type TracerProvider,
-  trace,
-} from '@opentelemetry/api'
+import { context, propagation, type TextMapPropagator, type TracerProvider, trace } from '@opentelemetry/api'
 import { CompositePropagator, W3CBaggagePropagator, W3CTraceContextPropagator } from '@opentelemetry/core'
 import {
   type ReadableSpan,
@@ -17,6 +7,7 @@ import {
   type SpanProcessor,
 } from '@opentelemetry/sdk-trace'
 import { StrictContextManager } from './context.ts'
+import { type SpanNode, type TreeOptions, tree } from './tree.ts'
 
 /** Spans that a test's code made, through the real SDK. */
 export interface SpanRecorder {
@@ -33,31 +24,6 @@ export interface SpanRecorder {
   assertNoLeaks(): void
   /** Forgets all spans, open ones too. */
   reset(): void
-}
-
-/**
- * A span as a plain object for `assert.deepEqual` on whole trees. Random ids are replaced by what they mean: traces are
- * numbered from 1, a span is called by its name, `name#2` for the second of that name. What is empty is left out.
- */
-export interface SpanNode {
-  readonly name: string
-  readonly kind: keyof typeof SpanKind
-  /** Number of its trace, in order of the traces' first spans. */
-  readonly trace: number
-  /** Parent's label, `<traceId>-<spanId>` of one that was not recorded, null for a root. */
-  readonly parent: string | null
-  readonly links?: readonly { readonly to: string; readonly attributes?: Attributes }[]
-  readonly attributes?: Attributes
-  /** Left out when unset. */
-  readonly status?: { readonly code: 'OK' | 'ERROR'; readonly message?: string }
-  readonly events?: readonly { readonly name: string; readonly attributes?: Attributes }[]
-  readonly children?: readonly SpanNode[]
-}
-
-/** What a tree of spans leaves out. */
-export interface TreeOptions {
-  /** Attributes left out on spans, links and events, by name; `exception.stacktrace` always is. */
-  readonly omit?: readonly string[]
 }
 
 /** How spans are recorded. */
@@ -140,82 +106,4 @@ function createRecorder(contexts: StrictContextManager, spanLimits?: SpanLimits)
       contexts.reset()
     },
   }
-}
-
-/** Spans as a forest, roots and children in the order given (of their start, from a recorder). */
-export function tree(spans: readonly ReadableSpan[], { omit = [] }: TreeOptions = {}): readonly SpanNode[] {
-  const omitted = new Set([...omit, 'exception.stacktrace'])
-  const labels = labelsOf(spans)
-  const traces = [...new Set(spans.map((span) => span.spanContext().traceId))]
-  const label = (target: SpanContext) => labels.get(idOf(target)) ?? idOf(target)
-
-  const childrenOf = Map.groupBy(spans, ({ parentSpanContext }) =>
-    parentSpanContext !== undefined && labels.has(idOf(parentSpanContext)) ? idOf(parentSpanContext) : '',
-  )
-  const nodes = (parentId: string): readonly SpanNode[] => (childrenOf.get(parentId) ?? []).map(node)
-
-  function node(span: ReadableSpan): SpanNode {
-    const links = span.links.map((link) => ({
-      to: label(link.context),
-      ...attributesOf(link.attributes, omitted),
-    }))
-    const events = span.events.map((event) => ({
-      name: event.name,
-      ...attributesOf(event.attributes, omitted),
-    }))
-    const children = nodes(idOf(span.spanContext()))
-    return {
-      name: span.name,
-      kind: kindOf(span.kind),
-      trace: traces.indexOf(span.spanContext().traceId) + 1,
-      parent: span.parentSpanContext === undefined ? null : label(span.parentSpanContext),
-      ...(links.length === 0 ? {} : { links }),
-      ...attributesOf(span.attributes, omitted),
-      ...statusOf(span),
-      ...(events.length === 0 ? {} : { events }),
-      ...(children.length === 0 ? {} : { children }),
-    }
-  }
-  return nodes('')
-}
-
-function idOf({ traceId, spanId }: SpanContext): string {
-  return `${traceId}-${spanId}`
-}
-
-function labelsOf(spans: readonly ReadableSpan[]): ReadonlyMap<string, string> {
-  const seen = new Map<string, number>()
-  const labels = new Map<string, string>()
-  for (const span of spans) {
-    const count = (seen.get(span.name) ?? 0) + 1
-    seen.set(span.name, count)
-    labels.set(idOf(span.spanContext()), count === 1 ? span.name : `${span.name}#${count}`)
-  }
-  return labels
-}
-
-function attributesOf(
-  attributes: Attributes | undefined,
-  omitted: ReadonlySet<string>,
-): { readonly attributes?: Attributes } {
-  const kept = Object.entries(attributes ?? {}).filter(([name]) => !omitted.has(name))
-  return kept.length === 0 ? {} : { attributes: Object.fromEntries(kept) }
-}
-
-function statusOf({ status }: ReadableSpan): Pick<SpanNode, 'status'> {
-  if (status.code === SpanStatusCode.UNSET) return {}
-  const code = status.code === SpanStatusCode.OK ? 'OK' : 'ERROR'
-  return { status: status.message === undefined ? { code } : { code, message: status.message } }
-}
-
-const KINDS = {
-  [SpanKind.INTERNAL]: 'INTERNAL',
-  [SpanKind.SERVER]: 'SERVER',
-  [SpanKind.CLIENT]: 'CLIENT',
-  [SpanKind.PRODUCER]: 'PRODUCER',
-  [SpanKind.CONSUMER]: 'CONSUMER',
-} as const
-
-function kindOf(kind: SpanKind): keyof typeof SpanKind {
-  return KINDS[kind]
 }

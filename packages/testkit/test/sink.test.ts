@@ -8,7 +8,7 @@ import { SpanKind, SpanStatusCode } from '@opentelemetry/api'
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto'
 import { resourceFromAttributes } from '@opentelemetry/resources'
 import { BatchSpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace'
-import { otlpSink } from '@throughline/testkit'
+import { otlpSink, type PlainSpan, tree } from '@throughline/testkit'
 
 test('the real exporter is received as protobuf and decoded', async () => {
   const sink = await otlpSink()
@@ -80,6 +80,35 @@ test('JSON is decoded to the same shape, compressed or not', needsShared, async 
   sink.reset()
   assert.equal(sink.spans().length, 0)
   await sink.close()
+})
+
+test('spans that were received are a tree as recorded ones are, in the order of their start', () => {
+  const traceId = 'a'.repeat(32)
+  const received = (name: string, spanId: string, parentSpanId: string, start: bigint): PlainSpan => ({
+    traceId,
+    spanId,
+    parentSpanId,
+    name,
+    kind: 'INTERNAL',
+    service: 'station',
+    attributes: { key: 'k', offset: 2n ** 60n },
+    links: parentSpanId === '' ? [] : [{ traceId, spanId: parentSpanId, attributes: {} }],
+    events: [{ name: 'seen', attributes: {} }],
+    startUnixNanos: start,
+    endUnixNanos: start,
+    status: { code: parentSpanId === '' ? 'OK' : 'UNSET', message: '' },
+  })
+  const spans = [received('b', '3', '1', 3n), received('b', '2', '1', 2n), received('a', '1', '', 1n)]
+  const same = {
+    kind: 'INTERNAL',
+    trace: 1,
+    attributes: { offset: 2n ** 60n },
+    events: [{ name: 'seen' }],
+  }
+  const child = { name: 'b', ...same, parent: 'a', links: [{ to: 'a' }] }
+  assert.deepEqual(tree(spans, { omit: ['key'] }), [
+    { name: 'a', ...same, parent: null, status: { code: 'OK' }, children: [child, child] },
+  ])
 })
 
 test('the answer can be an error, to see what an exporter does', async () => {

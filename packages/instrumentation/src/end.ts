@@ -1,0 +1,5 @@
+import { flushMetrics, flushSpans } from './sdk.ts'
+
+export function flushAtEnd(): void {
+  process.once('beforeExit', () => Promise.all([flushSpans(), flushMetrics()]))
+}

@@ -44,6 +44,8 @@ export interface Position {
   readonly destination: string
   /** The subscription's pattern, when it has wildcards: `sensors/+/reading`. */
   readonly pattern?: string
+  /** True where there may be any number of such destinations and no pattern of them is known: metrics leave it out. */
+  readonly unbounded?: boolean
   readonly partition?: number
   readonly offset?: bigint
   /** The broker's or record's time, Unix milliseconds. */

@@ -2,7 +2,7 @@ import { type CloudEvent, type Header, textOf } from '@throughline/core'
 
 /** How a transport writes an attribute's header: `ce_`, `cloudEvents:` or `cloudEvents_`, or nothing before its name. */
 export interface EventHeaders {
-  /** In lower case. */
+  /** In lower case. Where there is none, a `traceparent` is the hop's context and no attribute. */
   readonly prefixes: readonly string[]
 }
 
@@ -50,7 +50,7 @@ function attributeOf(header: string, prefixes: readonly string[]): keyof Attribu
   for (const prefix of prefixes) {
     if (!header.startsWith(prefix) && !header.toLowerCase().startsWith(prefix)) continue
     const name = header.slice(prefix.length).toLowerCase()
-    return isTold(name) ? name : undefined
+    return isTold(name) && !(prefix === '' && name === 'traceparent') ? name : undefined
   }
   return undefined
 }

@@ -1,5 +1,6 @@
 export { AmqplibInstrumentation } from './clients/amqplib.ts'
 export { KafkaJsInstrumentation } from './clients/kafkajs.ts'
+export { MqttInstrumentation } from './clients/mqtt.ts'
 export { RabbitmqClientInstrumentation } from './clients/rabbitmq-client.ts'
 export type { ClientInstrumentationConfig, MessageHook, MessageInfo } from './options.ts'
 export { messageContext } from './processes.ts'

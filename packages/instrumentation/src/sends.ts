@@ -90,6 +90,7 @@ export function createSends(
   }
   const isIgnored = ignores(config.ignore)
   const tracers = new Map<string, SendTracer | null>()
+  const shared = new Map<string | undefined, SendTracer>()
   const replacing = namesReplaced(SENT_AT_HEADER)
   const replacingCorrelated = namesReplaced(SENT_AT_HEADER, correlationHeader ?? SENT_AT_HEADER)
 
@@ -97,15 +98,27 @@ export function createSends(
   function tracerOf(destination: string): SendTracer | null {
     let tracer = tracers.get(destination)
     if (tracer === undefined) {
-      const template = templateOf(config, destination)
-      const { capture } = config
-      const telemetry = {
-        ...(template === undefined ? {} : { template }),
-        ...(capture === undefined ? {} : { capture }),
-      }
-      tracer = isIgnored(destination) ? null : sendTracer(transport, { destination }, telemetry, scope)
+      tracer = isIgnored(destination) ? null : createTracer(destination)
       if (tracers.size >= MAX_DESTINATIONS) tracers.clear()
       tracers.set(destination, tracer)
+    }
+    return tracer
+  }
+
+  function createTracer(destination: string): SendTracer {
+    const template = templateOf(config, destination)
+    const { capture } = config
+    const telemetry = {
+      ...(template === undefined ? {} : { template }),
+      ...(capture === undefined ? {} : { capture }),
+    }
+    if (!system.hasManyDestinations) return sendTracer(transport, { destination }, telemetry, scope)
+    // Those of one name share a tracer, whose own destination is none of theirs: its metrics name them by the template alone.
+    let tracer = shared.get(template)
+    if (tracer === undefined) {
+      tracer = sendTracer(transport, { destination: '' }, telemetry, scope)
+      if (shared.size >= MAX_DESTINATIONS) shared.clear()
+      shared.set(template, tracer)
     }
     return tracer
   }
@@ -247,11 +260,12 @@ function givenContext(headers: readonly Header[], active: Context): GivenContext
 
 /** As core sees it. What only a span that records asks for is made when it is asked for. */
 function messageOf(outgoing: Outgoing, system: System, context: Context | undefined): Message {
-  const { headers, contentType, key, properties } = outgoing
+  const { destination, headers, contentType, key, properties } = outgoing
   let body: Uint8Array | null | undefined
   let event: CloudEvent | null | undefined
   const bytes = (): Uint8Array | null => (body ??= bytesOf(outgoing.body))
   return {
+    destination,
     headers,
     ...(contentType === undefined ? {} : { contentType }),
     ...(key === undefined ? {} : { key }),

@@ -10,6 +10,8 @@ export interface System {
   readonly sendOperation: 'send' | 'publish'
   /** The same of asking for one message, where that can be done. */
   readonly receiveOperation?: string
+  /** True where messages may go to any number of destinations: metrics name one only by a template. */
+  readonly hasManyDestinations?: boolean
   readonly eventHeaders: EventHeaders
   readonly attributes: Omit<TransportAttributes, 'connection'>
 }

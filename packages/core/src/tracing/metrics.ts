@@ -136,14 +136,17 @@ export interface Source {
   readonly destination: string
 }
 
+/** Where deliveries come from one of any number of destinations, and no name stands for them. */
+export const ANYWHERE = { name: undefined, destination: undefined }
+
 /** What a subscription counts, sampled or not. */
 export interface ProcessMeter {
   /** Whether anything counts at this moment. */
   counts(): boolean
   /** One delivery reaches the application; `queuedMs` is what it waited since its send, undefined where that is not known. */
-  consumed(source: Source, queuedMs: number | undefined, context: Context): void
+  consumed(source: Source | typeof ANYWHERE, queuedMs: number | undefined, context: Context): void
   /** One attempt of a handler has ended. */
-  processed(source: Source, durationMs: number, error: unknown, context: Context): void
+  processed(source: Source | typeof ANYWHERE, durationMs: number, error: unknown, context: Context): void
   /** What was asked for took so long to come. */
   received(source: Source, durationMs: number, context: Context): void
 }
@@ -165,8 +168,8 @@ export function processMeter(
     ...(group === undefined ? {} : { 'messaging.consumer.group.name': group }),
   }
   const places = new Map<string, (error: unknown) => Attributes>()
-  function of({ name, destination }: Source): (error: unknown) => Attributes {
-    const key = name ?? destination
+  function of({ name, destination }: Source | typeof ANYWHERE): (error: unknown) => Attributes {
+    const key = name ?? destination ?? ''
     let found = places.get(key)
     if (found === undefined) {
       found = byError({ ...fixed, ...placeOf(destination, name) })
@@ -195,10 +198,9 @@ export function processMeter(
   }
 }
 
-function placeOf(destination: string, template: string | undefined): Attributes {
-  return template === undefined
-    ? { 'messaging.destination.name': destination }
-    : { 'messaging.destination.template': template }
+function placeOf(destination: string | undefined, template: string | undefined): Attributes {
+  if (template !== undefined) return { 'messaging.destination.template': template }
+  return destination === undefined ? {} : { 'messaging.destination.name': destination }
 }
 
 function serverOf(attributes: Attributes): Attributes {

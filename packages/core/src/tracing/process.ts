@@ -15,7 +15,7 @@ import { type CaptureOptions, captureOf } from './capture.ts'
 import { unixMs } from './clock.ts'
 import { messageAttributes, sentAt, sentAtAttributes } from './delivery.ts'
 import { recordFailure } from './failure.ts'
-import { processMeter } from './metrics.ts'
+import { ANYWHERE, processMeter } from './metrics.ts'
 import { createPlaces } from './place.ts'
 import { arrivedContext, type HopContext } from './propagation.ts'
 import { type Late, lateAttributes, lateness } from './replay.ts'
@@ -87,6 +87,7 @@ export function processTracer(
     const arrived = readHeaders(message.headers)
     const hop = arrivedContext(message.headers, arrived)
     const place = placeOf(position.destination, template ?? position.pattern)
+    const source = position.unbounded && place.name === undefined ? ANYWHERE : place
     const startMs = unixMs()
     const counts = previous === undefined && meter.counts()
     // Parsed only for whom it is of use.
@@ -108,7 +109,7 @@ export function processTracer(
     if (counts) {
       // What is read again by request has not waited since its send.
       const queuedMs = sent === undefined || delivery.replayed ? undefined : startMs - sent.micros / 1000
-      meter.consumed(place, queuedMs, context)
+      meter.consumed(source, queuedMs, context)
     }
     if (span.isRecording()) {
       span.setAttributes(transport.attributes.delivered(delivery))
@@ -131,7 +132,7 @@ export function processTracer(
       if (failure !== null) recordFailure(span, failure, endMs)
       if (outcome !== undefined) span.setAttribute('throughline.outcome', outcome)
       span.end(endMs)
-      meter.processed(place, endMs - startMs, failure, context)
+      meter.processed(source, endMs - startMs, failure, context)
     }
     return { span, context, hop, end }
   }

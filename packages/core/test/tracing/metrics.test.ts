@@ -10,6 +10,7 @@ import {
   recordMetrics,
   recordSpans,
 } from '@throughline/testkit'
+import { processTracer } from '../../src/tracing/process.ts'
 
 const reading = { type: 'com.example.reading', source: '/s' }
 const SEND = {
@@ -131,6 +132,34 @@ describe('metrics', () => {
         ],
         ['messaging.client.sent.messages', '{message}', 10, SEND],
       ])
+    }))
+
+  test('leave out where a delivery came from, where there is no bound to such destinations and no name of them', () =>
+    withMetrics(async (start) => {
+      const metrics = start()
+      const { attributes } = memoryTransport()
+      const startProcess = processTracer({ system: 'memory', attributes }, { attributes: {} }, {})
+      for (let index = 0; index < 10; index++) {
+        const destination = `sensors/${index}`
+        for (const position of [
+          { destination, unbounded: true },
+          { destination, unbounded: true, pattern: 'sensors/+' },
+        ]) {
+          const delivery = { message: { body: null, headers: [] }, position, attempt: 1 }
+          startProcess({ delivery, event: undefined, attempt: 1, previous: undefined }).end(null, 'accept')
+        }
+      }
+      const { 'messaging.consumer.group.name': _, ...process } = PROCESS
+      for (const name of ['messaging.client.consumed.messages', 'messaging.process.duration']) {
+        const series = await metrics.series(name)
+        assert.deepEqual(
+          series.map(({ count, attributes }) => [count, attributes]),
+          [
+            [10, process],
+            [10, { ...process, 'messaging.destination.template': 'sensors/+' }],
+          ],
+        )
+      }
     }))
 
   test('keep a queue time below zero apart', () =>

@@ -1,0 +1,219 @@
+import { EventEmitter } from 'node:events'
+import { context as contexts } from '@opentelemetry/api'
+import { errorOf, guarded } from '../guard.ts'
+import { headersOf } from '../headers.ts'
+import { ClientInstrumentation, type Supported, type Tracing } from '../instrumentation.ts'
+import type { Received } from '../mqtt.ts'
+import type { ClientInstrumentationConfig } from '../options.ts'
+import type { Method } from '../patches.ts'
+import type { Processing } from '../processes.ts'
+import type { TopicPlace } from '../topic-filters.ts'
+import { createTracedClients, type MqttClient, type MqttPacket, type TracedClient } from './mqtt-client.ts'
+import { createHandling, followHandleMessage } from './mqtt-handling.ts'
+import { endUnconfirmed, tracedPublish } from './mqtt-publish.ts'
+
+/**
+ * MQTT.js: `publish` and `publishAsync`, listeners for `message`, and a `handleMessage` of the application's own. See
+ * docs/instrumentation/mqtt.md.
+ */
+export class MqttInstrumentation extends ClientInstrumentation {
+  protected supported(): Supported {
+    return { client: 'mqtt', from: '4.3.8', before: 6 }
+  }
+
+  protected patch(module: unknown, tracing: Tracing<ClientInstrumentationConfig>): void {
+    // Imported or required, from either of the names that it has, it is the same class.
+    const { MqttClient, default: ofDefault } = Object(module) as MqttModule
+    const prototype = (MqttClient ?? ofDefault?.MqttClient)?.prototype
+    if (prototype !== undefined) patchClient(prototype, tracing)
+  }
+}
+
+interface MqttModule {
+  readonly MqttClient?: { readonly prototype: MqttClient }
+  readonly default?: MqttModule
+}
+
+/** Wraps the methods that all clients have in common. What a client emits, it emits through `emit`: nothing is listened to. */
+function patchClient(prototype: MqttClient, tracing: Tracing<ClientInstrumentationConfig>): void {
+  const { patches } = tracing
+  const tracedOf = createTracedClients(tracing)
+  const { handleMessage: byDefault } = prototype
+
+  patches.wrap(prototype, 'publish', (publish) => tracedPublish(publish, tracedOf))
+
+  patches.wrap(
+    prototype,
+    'subscribe',
+    (subscribe) =>
+      function (...args) {
+        guarded('MQTT.js subscribe', () => tracedOf(this).filters.add(filtersOf(args[0])))
+        return subscribe.apply(this, args)
+      },
+  )
+
+  patches.wrap(
+    prototype,
+    'unsubscribe',
+    (unsubscribe) =>
+      function (...args) {
+        guarded('MQTT.js unsubscribe', () => tracedOf(this).filters.remove(filtersOf(args[0])))
+        return unsubscribe.apply(this, args)
+      },
+  )
+
+  patches.wrap(
+    prototype,
+    'end',
+    (end) =>
+      function (...args) {
+        const returned = end.apply(this, args)
+        // Between two connections nothing follows, and MQTT.js may wait for confirmations for ever.
+        if (isOffline(this)) guarded('MQTT.js end', () => endUnconfirmed(tracedOf(this)))
+        return returned
+      },
+  )
+
+  patches.wrap(
+    prototype,
+    'emit',
+    (emit) =>
+      function (...args) {
+        const [event] = args
+        if (event === 'message') return emitMessage(this, emit, args)
+        if (event === 'end' || (event === 'close' && this.disconnecting)) {
+          guarded('MQTT.js end', () => endUnconfirmed(tracedOf(this)))
+        }
+        return emit.apply(this, args)
+      },
+  )
+
+  /** The event of a message, with its listeners in the message's context. */
+  function emitMessage(client: MqttClient, emit: Method, args: readonly unknown[]): unknown {
+    const isFollowed = client.handleMessage !== byDefault
+    if (!isFollowed && client.listenerCount('message') === 0) return emit.apply(client, [...args])
+    const started = guarded('MQTT.js message', () => startProcess(tracedOf(client), args))
+    if (started === undefined) return emit.apply(client, [...args])
+    const { processing, acknowledges, end } = started
+    const { context } = processing
+    const promises: Promise<unknown>[] = []
+    let isHeard: unknown
+    try {
+      isHeard = contexts.with(context, () => callListeners(client, emit, args, promises))
+    } catch (error) {
+      // MQTT.js does not come to its acknowledgement.
+      end(error ?? errorOf(error), acknowledges ? 'release' : undefined)
+      throw error
+    }
+    const outcome = acknowledges ? 'accept' : undefined
+    if (promises.length === 0 && !isFollowed) {
+      end(undefined, outcome)
+      return isHeard
+    }
+    const handling = createHandling(outcome, end)
+    const parts = promises.map((promise) => ({ promise, done: handling.part() }))
+    if (isFollowed) followHandleMessage(client, context, acknowledges, handling.part())
+    for (const { promise, done } of parts) follow(promise, done)
+    return isHeard
+  }
+}
+
+/** One message that arrived: its span, whether MQTT acknowledges it, and what ends the span. */
+interface Started {
+  readonly processing: Processing
+  readonly acknowledges: boolean
+  readonly end: Processing['end']
+}
+
+/** A packet identifier is a place that has one message at a time: until it is acknowledged. */
+const THE_MESSAGE = { first: 0n, last: 0n }
+
+/** Of the event's arguments: topic, payload and packet. */
+function startProcess(
+  { processes, filters, attempts }: TracedClient,
+  [, topic, , packet]: readonly unknown[],
+): Started | undefined {
+  if (typeof topic !== 'string' || !isPublish(packet)) return undefined
+  const place = String(packet.messageId)
+  const before = packet.dup ? attempts.before(place, THE_MESSAGE) : undefined
+  const processing = processes.one({
+    delivery: deliveryOf(topic, packet, filters.placeOf(topic), (before?.attempt ?? 0) + 1),
+    own: packet,
+    previous: before?.span,
+  })
+  if (processing === undefined) return undefined
+  const acknowledges = packet.qos > 0
+  return {
+    processing,
+    acknowledges,
+    end(failure, outcome) {
+      processing.end(failure, outcome)
+      if (acknowledges)
+        attempts.note(place, THE_MESSAGE, failure === undefined ? undefined : processing.process.span)
+    },
+  }
+}
+
+function deliveryOf(topic: string, packet: MqttPacket, place: TopicPlace, attempt: number): Received {
+  const { payload, dup, properties } = packet
+  const contentType = properties?.contentType
+  return {
+    message: {
+      headers: headersOf(properties?.userProperties),
+      body: typeof payload === 'string' ? Buffer.from(payload) : payload,
+      ...(contentType === undefined ? {} : { contentType }),
+    },
+    position: { destination: topic, ...place.position },
+    attempt,
+    redelivered: dup,
+    packet,
+    group: place.group,
+  }
+}
+
+function isPublish(packet: unknown): packet is MqttPacket {
+  return typeof packet === 'object' && packet !== null && 'cmd' in packet && packet.cmd === 'publish'
+}
+
+/** The filters of `subscribe` and `unsubscribe`: one, several, or an object that has options for each. */
+function filtersOf(filters: unknown): readonly string[] {
+  if (typeof filters === 'string') return [filters]
+  if (Array.isArray(filters)) return filters.filter((filter) => typeof filter === 'string')
+  return typeof filters === 'object' && filters !== null ? Object.keys(filters) : []
+}
+
+/**
+ * As Node's own `emit` does, with the promises that listeners give, which it drops. Where `emit` is another's, it runs as
+ * it is and the promises are not known.
+ */
+function callListeners(
+  client: MqttClient,
+  emit: Method,
+  args: readonly unknown[],
+  promises: Promise<unknown>[],
+): unknown {
+  if (emit !== EventEmitter.prototype.emit) return emit.apply(client, [...args])
+  const [, ...given] = args
+  const listeners = client.rawListeners('message')
+  for (const listener of listeners) {
+    const result: unknown = Reflect.apply(listener, client, given)
+    if (result instanceof Promise) promises.push(result)
+  }
+  return listeners.length > 0
+}
+
+/** A rejection that nobody handles stays one: it goes on in the promise that follows. */
+function follow(promise: Promise<unknown>, done: (failure?: unknown) => void): void {
+  void promise.then(
+    () => done(),
+    (error: unknown) => {
+      done(error ?? errorOf(error))
+      throw error
+    },
+  )
+}
+
+/** Whether it has no connection, and none is being made. */
+function isOffline({ disconnecting, stream }: MqttClient): boolean {
+  return disconnecting && (stream === undefined || stream.destroyed === true)
+}

@@ -1,28 +1,33 @@
+import { AmqplibInstrumentation } from './clients/amqplib.ts'
 import { KafkaJsInstrumentation } from './clients/kafkajs.ts'
+import { RabbitmqClientInstrumentation } from './clients/rabbitmq-client.ts'
 import type { ClientInstrumentation } from './instrumentation.ts'
 import type { ClientInstrumentationConfig } from './options.ts'
 
 /** The clients that are known: their instrumentations by the names of their npm packages. */
 const classes = {
+  amqplib: AmqplibInstrumentation,
   kafkajs: KafkaJsInstrumentation,
+  'rabbitmq-client': RabbitmqClientInstrumentation,
 } as const
 
 export type ClientName = keyof typeof classes
 
 export const clientNames = Object.keys(classes) as readonly ClientName[]
 
-/** Options for all clients, and for one beside or instead of them. */
+/** Options for all clients, and of one client beside or instead of them. */
 export interface InstrumentationsOptions extends ClientInstrumentationConfig {
   readonly clients?: { readonly [Name in ClientName]?: ConstructorParameters<(typeof classes)[Name]>[0] }
 }
 
 /**
- * The instrumentations of all clients, for `registerInstrumentations` or an SDK's `instrumentations`. One of
- * `{ clients: { mqtt: { enabled: false } } }` is made and does nothing.
+ * The instrumentations of all clients, for `registerInstrumentations` or an SDK's `instrumentations`. A client with
+ * `enabled: false` has none: `registerInstrumentations` would enable it.
  */
 export function createInstrumentations({
   clients = {},
   ...shared
 }: InstrumentationsOptions = {}): ClientInstrumentation[] {
-  return clientNames.map((name) => new classes[name]({ ...shared, ...clients[name] }))
+  const wanted = clientNames.filter((name) => (clients[name]?.enabled ?? shared.enabled) !== false)
+  return wanted.map((name) => new classes[name]({ ...shared, ...clients[name] }))
 }

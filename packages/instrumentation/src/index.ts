@@ -1,3 +1,4 @@
+export { type ClientName, createInstrumentations, type InstrumentationsOptions } from './all.ts'
 export { AmqplibInstrumentation } from './clients/amqplib.ts'
 export { KafkaJsInstrumentation } from './clients/kafkajs.ts'
 export { MqttInstrumentation } from './clients/mqtt.ts'

@@ -1,14 +1,66 @@
+import { createRequire } from 'node:module'
+import { sep } from 'node:path'
+import { DiagConsoleLogger, DiagLogLevel, diag } from '@opentelemetry/api'
 import { registerInstrumentations } from '@opentelemetry/instrumentation'
-import { clientNames, createInstrumentations } from './all.ts'
+import { type ClientName, clientNames, createInstrumentations } from './all.ts'
 import { flushAtEnd } from './end.ts'
+import { readEnvironment } from './environment.ts'
 import { onFirstUse } from './first-use.ts'
+import { guarded, warnOnce } from './guard.ts'
 import { hookImports } from './hooks.ts'
-import { hasSdk, registeredTracers, setUpSdk } from './sdk.ts'
+import { logLevelOf, withLogger } from './log.ts'
+import { flushes, hasSdk, registeredTracers, setUpSdk } from './sdk.ts'
 
-hookImports(clientNames)
-registerInstrumentations({ instrumentations: createInstrumentations(), tracerProvider: registeredTracers })
-onFirstUse(() => {
-  if (hasSdk()) return
-  setUpSdk()
-  flushAtEnd()
-})
+/** Set in a process once it is registered, whichever copy of this package did it. */
+const REGISTERED = Symbol.for('@throughline/instrumentation/register')
+
+guarded('@throughline/instrumentation/register', register)
+
+/** What `node --import @throughline/instrumentation/register` does. */
+function register(): void {
+  if (process.env.OTEL_SDK_DISABLED?.trim().toLowerCase() === 'true') {
+    say('OTEL_SDK_DISABLED: nothing is traced')
+    return
+  }
+  if (Reflect.has(globalThis, REGISTERED)) return
+  Reflect.set(globalThis, REGISTERED, true)
+
+  const { disabled, options } = readEnvironment(process.env)
+  const names = clientNames.filter((name) => !disabled.has(name))
+  warnOfLoaded(names)
+  hookImports(names)
+  const instrumentations = createInstrumentations({
+    ...options,
+    clients: Object.fromEntries([...disabled].map((name) => [name, { enabled: false }])),
+  })
+  registerInstrumentations({ instrumentations, tracerProvider: registeredTracers })
+  onFirstUse(() => {
+    if (hasSdk()) return
+    guarded("setting OpenTelemetry's SDK up", () => {
+      setUpSdk()
+      flushAtEnd(flushes)
+    })
+  })
+  const sdk = hasSdk()
+    ? 'the SDK that is registered gets their spans'
+    : 'without an SDK when the first client is made, one is set up from the OTEL_ variables'
+  say(`tracing ${names.join(', ') || 'no client'}: ${sdk}`)
+}
+
+/** One line for whoever has asked to be told by OTEL_LOG_LEVEL. */
+function say(text: string): void {
+  const level = logLevelOf(process.env.OTEL_LOG_LEVEL) ?? DiagLogLevel.NONE
+  withLogger(new DiagConsoleLogger(), level, () => diag.info(`@throughline/instrumentation: ${text}`))
+}
+
+/** What was loaded before is found where it is required once more, not where it is in somebody's hands already. */
+function warnOfLoaded(names: readonly ClientName[]): void {
+  const files = Object.keys(createRequire(import.meta.url).cache)
+  for (const name of names) {
+    const folder = `${sep}node_modules${sep}${name.replace('/', sep)}${sep}`
+    if (!files.some((file) => file.includes(folder))) continue
+    warnOnce(
+      `${name} was loaded before @throughline/instrumentation/register and may not be traced: start with node --import @throughline/instrumentation/register, before what loads it`,
+    )
+  }
+}

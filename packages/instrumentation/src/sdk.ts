@@ -1,5 +1,15 @@
 import { createRequire } from 'node:module'
-import { metrics, ProxyTracerProvider, type Tracer, type TracerProvider, trace } from '@opentelemetry/api'
+import {
+  DiagLogLevel,
+  metrics,
+  ProxyTracerProvider,
+  type Tracer,
+  type TracerProvider,
+  trace,
+} from '@opentelemetry/api'
+import type { Flushes } from './end.ts'
+import { warnOnce } from './guard.ts'
+import { keepingLogger, logLevelOf, withLogger } from './log.ts'
 
 /**
  * Whether an SDK is registered. While there is none, the API gives a provider of its own with nothing behind it; what another
@@ -33,27 +43,36 @@ export const registeredTracers: TracerProvider = {
   },
 }
 
-/** Sets OpenTelemetry's SDK up from the standard OTEL_ variables: spans and metrics over OTLP, unless they say otherwise. */
+/**
+ * Sets OpenTelemetry's SDK up from the standard OTEL_ variables: spans and metrics over OTLP, unless they say otherwise.
+ * What is wrong with them is warned of.
+ */
 export function setUpSdk(): void {
   const { NodeSDK } = createRequire(import.meta.url)(
     '@opentelemetry/sdk-node',
   ) as typeof import('@opentelemetry/sdk-node')
-  new NodeSDK().start()
+  const wrong: string[] = []
+  const start = () => new NodeSDK().start()
+  // With a level it sets a logger itself, which says more.
+  if (logLevelOf(process.env.OTEL_LOG_LEVEL) === undefined) {
+    withLogger(keepingLogger(wrong), DiagLogLevel.WARN, start)
+  } else {
+    start()
+  }
+  for (const text of wrong) warnOnce(`setting OpenTelemetry's SDK up: ${text}`)
 }
 
 /** Sends what the registered SDK has not sent yet. */
-export async function flushSpans(): Promise<void> {
-  await flush(trace.getTracerProvider())
-}
-
-export async function flushMetrics(): Promise<void> {
-  await flush(metrics.getMeterProvider())
+export const flushes: Flushes = {
+  spans: () => flush(trace.getTracerProvider()),
+  metrics: () => flush(metrics.getMeterProvider()),
 }
 
 async function flush(provider: object): Promise<void> {
-  const inner =
+  const inner: unknown =
     'getDelegate' in provider && typeof provider.getDelegate === 'function'
       ? provider.getDelegate()
       : provider
-  if ('forceFlush' in inner && typeof inner.forceFlush === 'function') await inner.forceFlush()
+  if (typeof inner !== 'object' || inner === null || !('forceFlush' in inner)) return
+  if (typeof inner.forceFlush === 'function') await inner.forceFlush()
 }

@@ -1,44 +1,65 @@
 import assert from 'node:assert/strict'
-import { join } from 'node:path'
-import { test } from 'node:test'
-import { tree } from '@throughline/testkit'
-import { runProgram } from './support/program.ts'
+import { describe, test } from 'node:test'
+import { pathToFileURL } from 'node:url'
+import { REGISTER, runProgram } from './support/program.ts'
+import { program, sent, treeOf } from './support/sent.ts'
 
-const program = (name: string) => join(import.meta.dirname, 'programs', name)
+const imported = (name: string) => ['--import', pathToFileURL(program(name)).href]
+const services = (spans: readonly { readonly service: string }[]) => spans.map(({ service }) => service)
 
-/** The span of a send without a connection. */
-const sent = {
-  name: 'send orders',
-  kind: 'PRODUCER',
-  trace: 1,
-  parent: null,
-  attributes: {
-    'messaging.system': 'kafka',
-    'messaging.operation.name': 'send',
-    'messaging.operation.type': 'send',
-    'messaging.destination.name': 'orders',
-    'server.address': '127.0.0.1',
-    'server.port': 9,
-    'error.type': 'KafkaJSError',
-  },
-  status: { code: 'ERROR', message: 'The producer is disconnected' },
-}
-
-for (const format of ['cjs', 'mjs']) {
-  for (const flag of ['--import', '--require']) {
-    test(`without an SDK, ${flag} sets one up from the environment: ${format}`, async () => {
+describe('without an SDK, one is set up from the environment', () => {
+  for (const [format, flag] of [
+    ['cjs', '--import'],
+    ['mjs', '--import'],
+    ['mjs', '--require'],
+  ] as const) {
+    test(`${flag}, ${format}`, async () => {
       const run = await runProgram(program(`send.${format}`), {
         nodeArgs: [flag, '@throughline/instrumentation/register'],
       })
-      assert.equal(run.exitCode, 0)
-      assert.equal(run.stdout, 'KafkaJSError\n')
-      assert.equal(run.stderr, '')
-      assert.deepEqual(withoutEvents(run), [sent])
+      assert.deepEqual([run.exitCode, run.stdout, run.stderr], [0, 'KafkaJSError\n', ''])
+      assert.deepEqual(treeOf(run), [sent])
+      assert.deepEqual(services(run.spans), ['app'])
       assert.deepEqual(new Set(run.paths), new Set(['/v1/traces', '/v1/metrics']))
     })
   }
-}
+})
 
-function withoutEvents({ spans }: Pick<Awaited<ReturnType<typeof runProgram>>, 'spans'>) {
-  return tree(spans).map(({ events: _, ...node }) => node)
-}
+describe('an SDK of the application gets the spans, and no other is set up', () => {
+  for (const [title, file, nodeArgs] of [
+    ['imported before', 'send.mjs', [...imported('own-sdk.mjs'), ...REGISTER]],
+    ['imported after', 'send.mjs', [...REGISTER, ...imported('own-sdk.mjs')]],
+    ['required by the application', 'own-sdk-send.cjs', REGISTER],
+  ] as const) {
+    test(title, async () => {
+      const run = await runProgram(program(file), { nodeArgs })
+      assert.deepEqual([run.exitCode, run.stdout, run.stderr], [0, 'KafkaJSError\n', ''])
+      assert.deepEqual(treeOf(run), [sent])
+      assert.deepEqual(services(run.spans), ['own'])
+      assert.deepEqual(new Set(run.paths), new Set(['/v1/traces', '/v1/metrics']))
+    })
+  }
+})
+
+describe("an application's own import hooks go on working, and so do these", () => {
+  for (const [title, nodeArgs] of [
+    ['set before', [...imported('own-hooks.mjs'), ...REGISTER]],
+    ['set after', [...REGISTER, ...imported('own-hooks.mjs')]],
+  ] as const) {
+    test(title, async () => {
+      const run = await runProgram(program('send.mjs'), { nodeArgs })
+      assert.deepEqual([run.stdout, run.stderr], ['KafkaJSError\n', ''])
+      assert.deepEqual(treeOf(run), [sent])
+    })
+  }
+})
+
+test('OTEL_SDK_DISABLED leaves everything as it is', async () => {
+  const run = await runProgram(program('send.cjs'), { env: { OTEL_SDK_DISABLED: 'true' } })
+  assert.deepEqual([run.exitCode, run.stdout, run.stderr, run.paths], [0, 'KafkaJSError\n', '', []])
+})
+
+test('a client that was loaded before is warned of, with what to do', async () => {
+  const run = await runProgram(program('send.cjs'), { nodeArgs: ['--require', 'kafkajs', ...REGISTER] })
+  assert.match(run.stderr, /kafkajs was loaded before @throughline\/instrumentation\/register.*node --import/)
+})

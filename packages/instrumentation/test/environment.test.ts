@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { runProgram } from './support/program.ts'
+import { program, sent, treeOf } from './support/sent.ts'
+
+const send = program('send.cjs')
+
+test('variables set the options of all clients', async () => {
+  const run = await runProgram(send, { env: { THROUGHLINE_INSTRUMENTATION_IGNORE: 'payments, orders' } })
+  assert.deepEqual([run.stdout, run.stderr, run.spans], ['KafkaJSError\n', '', []])
+})
+
+test('a client that a variable names is left alone', async () => {
+  const run = await runProgram(send, { env: { THROUGHLINE_INSTRUMENTATION_DISABLED: 'amqplib,kafkajs' } })
+  assert.deepEqual([run.stdout, run.stderr, run.paths], ['KafkaJSError\n', '', []])
+})
+
+test('wrong variables are warned of and count as none', async () => {
+  const run = await runProgram(send, {
+    env: {
+      THROUGHLINE_INSTRUMENTATION_DISABLED: 'kafka',
+      THROUGHLINE_INSTRUMENTATION_TRUST: 'always',
+      THROUGHLINE_INSTRUMENTATION_LINKS: '1',
+      OTEL_TRACES_SAMPLER: 'sometimes',
+      OTEL_PROPAGATORS: 'tracecontext,pigeon',
+    },
+  })
+  assert.equal(run.exitCode, 0)
+  assert.match(run.stderr, /DISABLED names kafka, which is no client. There are amqplib, /)
+  assert.match(run.stderr, /TRUST=always is not known: it is one of continue, link, ignore/)
+  assert.match(run.stderr, /THROUGHLINE_INSTRUMENTATION_LINKS is not known. There are /)
+  assert.match(run.stderr, /unknown OTEL_TRACES_SAMPLER value "sometimes"/)
+  assert.match(run.stderr, /Propagator "pigeon" requested through environment variable is unavailable/)
+  assert.deepEqual(treeOf(run), [sent])
+})
+
+test('OTEL_LOG_LEVEL has one line of it printed', async () => {
+  const run = await runProgram(send, { env: { OTEL_LOG_LEVEL: 'info', OTEL_TRACES_EXPORTER: 'none' } })
+  const lines = run.stdout.split('\n').filter((line) => line.includes('@throughline/instrumentation:'))
+  assert.equal(lines.length, 1)
+  assert.match(lines[0] ?? '', /tracing amqplib, .*kafkajs.*: without an SDK when the first client is made/)
+})

@@ -1,5 +1,6 @@
 import { AmqplibInstrumentation } from './clients/amqplib.ts'
 import { KafkaJsInstrumentation } from './clients/kafkajs.ts'
+import { PlatformaticKafkaInstrumentation } from './clients/platformatic-kafka.ts'
 import { RabbitmqClientInstrumentation } from './clients/rabbitmq-client.ts'
 import type { ClientInstrumentation } from './instrumentation.ts'
 import type { ClientInstrumentationConfig } from './options.ts'
@@ -9,6 +10,7 @@ const classes = {
   amqplib: AmqplibInstrumentation,
   kafkajs: KafkaJsInstrumentation,
   'rabbitmq-client': RabbitmqClientInstrumentation,
+  '@platformatic/kafka': PlatformaticKafkaInstrumentation,
 } as const
 
 export type ClientName = keyof typeof classes

@@ -18,7 +18,7 @@ export function headersOf(record: HeaderRecord | null | undefined): Header[] {
   return headers
 }
 
-function isReadable(value: unknown): value is string | Uint8Array {
+export function isReadable(value: unknown): value is string | Uint8Array {
   return typeof value === 'string' || value instanceof Uint8Array
 }
 

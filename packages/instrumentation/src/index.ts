@@ -2,6 +2,7 @@ export { type ClientName, createInstrumentations, type InstrumentationsOptions }
 export { AmqplibInstrumentation } from './clients/amqplib.ts'
 export { KafkaJsInstrumentation } from './clients/kafkajs.ts'
 export { MqttInstrumentation } from './clients/mqtt.ts'
+export { PlatformaticKafkaInstrumentation } from './clients/platformatic-kafka.ts'
 export { RabbitmqClientInstrumentation } from './clients/rabbitmq-client.ts'
 export type { ClientInstrumentationConfig, MessageHook, MessageInfo } from './options.ts'
 export { messageContext } from './processes.ts'

@@ -16,11 +16,15 @@ export interface Patches {
    * such method or it is wrapped already. The original runs alone while the instrumentation is disabled, where another one
    * has wrapped the same method, and for a client that Throughline's library has made and traces itself.
    */
-  wrap(target: object | undefined, name: string, make: (original: Method) => Method): void
+  wrap(target: object | undefined, name: string | symbol, make: (original: Method) => Method): void
   /** The same for one object that the client has made: it is not given back, its original runs alone once disabled. */
-  wrapOwn(target: object, name: string, make: (original: Method) => Method): void
+  wrapOwn(target: object, name: string | symbol, make: (original: Method) => Method): void
   /** Calls `onMade` with each instance of a class that the application makes from now on, until `restore`. */
-  construct(target: object, name: string, onMade: (instance: object, args: readonly unknown[]) => void): void
+  construct(
+    target: object,
+    name: string | symbol,
+    onMade: (instance: object, args: readonly unknown[]) => void,
+  ): void
   /** Gives the originals back, where nobody has wrapped ours since. */
   restore(): void
 }
@@ -29,12 +33,12 @@ export interface Patches {
 export function createPatches(client: string, enabled: () => boolean): Patches {
   const restores: (() => void)[] = []
 
-  function replace(target: object, name: string, original: unknown, wrapper: object): void {
+  function replace(target: object, name: string | symbol, original: unknown, wrapper: object): void {
     const undo = put(target, name, original, wrapper)
     if (undo !== undefined) restores.push(undo)
   }
 
-  function wrapper(name: string, original: Method, traced: Method): Method {
+  function wrapper(name: string | symbol, original: Method, traced: Method): Method {
     const wasWrapped = isWrapped(original)
     const wrapped: Method = function (...args) {
       if (!enabled() || isTraced(this)) return original.apply(this, args)
@@ -89,7 +93,12 @@ export function createPatches(client: string, enabled: () => boolean): Patches {
  * Puts a wrapper in the place of its original; gives what undoes it where nobody has wrapped it since. Undefined where it
  * cannot be put: a getter of a module that was compiled to CommonJS. The client is then left as it is.
  */
-function put(target: object, name: string, original: unknown, wrapper: object): (() => void) | undefined {
+function put(
+  target: object,
+  name: string | symbol,
+  original: unknown,
+  wrapper: object,
+): (() => void) | undefined {
   own.add(wrapper)
   if (Object.hasOwn(target, name)) {
     if (!Reflect.set(target, name, wrapper)) return undefined
@@ -106,14 +115,14 @@ function put(target: object, name: string, original: unknown, wrapper: object): 
 }
 
 /** Undefined where there is none, or it is ours already. */
-function methodOf(target: object, name: string): Method | undefined {
+function methodOf(target: object, name: string | symbol): Method | undefined {
   const method: unknown = Reflect.get(target, name)
   return typeof method === 'function' && !own.has(method) ? (method as Method) : undefined
 }
 
 /** True where another instrumentation has wrapped ours, or a vendor's tracer is at work in the process. */
 // biome-ignore lint/suspicious/noExplicitAny: whatever the method was called on
-function stepsBack(self: any, name: string, wrapped: Method): boolean {
+function stepsBack(self: any, name: string | symbol, wrapped: Method): boolean {
   if ('_ddtrace' in globalThis) return true
   const outermost: unknown = self?.[name]
   return outermost !== wrapped && typeof outermost === 'function' && isWrapped(outermost)

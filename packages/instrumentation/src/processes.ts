@@ -54,6 +54,11 @@ export function messageContext(message: object): Context {
   return contextsOf.get(message) ?? contexts.active()
 }
 
+/** Whether a message has been handed to the application already. */
+export function isHandled(message: object): boolean {
+  return contextsOf.has(message)
+}
+
 /** A client may read from any number of destinations. */
 const MAX_TEMPLATES = 1000
 

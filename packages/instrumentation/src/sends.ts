@@ -46,6 +46,8 @@ export interface Outgoing {
   readonly contentType?: string | undefined
   readonly key?: string | Uint8Array | undefined
   readonly properties?: Message['properties']
+  /** The context that it is sent in, where it was given to the client earlier. Default: the active one. */
+  readonly context?: Context
   /** The client's own object. */
   readonly own: unknown
 }
@@ -141,7 +143,7 @@ export function createSends(
   function startOne(outgoing: Outgoing): Send | undefined {
     const tracer = tracerOf(outgoing.destination)
     if (tracer === null) return undefined
-    const active = contexts.active()
+    const active = outgoing.context ?? contexts.active()
     const { created, behalf } = givenContext(outgoing.headers, active)
     const sent = tracer.start(messageOf(outgoing, system, behalf), active, created)
     return {

@@ -1,0 +1,307 @@
+import { EventEmitter } from 'node:events'
+import type { Readable } from 'node:stream'
+import { context as contexts } from '@opentelemetry/api'
+import { type Delivery, type Header, isTraced } from '@throughline/core'
+import type { Attempts } from '../attempts.ts'
+import { errorOf, guarded } from '../guard.ts'
+import type { Method, Patches } from '../patches.ts'
+import { isHandled, type Processes, type Processing } from '../processes.ts'
+import {
+  contentTypeOf,
+  headerList,
+  headersIn,
+  isMessage,
+  type KafkaMessage,
+  readable,
+} from './platformatic-kafka-message.ts'
+
+/** A `MessagesStream`, as far as it is read here. */
+interface MessagesStream extends Readable {
+  readonly consumer: object
+  /** The next offsets of those committed, by `topic:partition`. */
+  readonly offsetsCommitted: ReadonlyMap<string, bigint>
+}
+interface ReadMessage extends KafkaMessage {
+  readonly partition: number
+  readonly offset: bigint
+  readonly timestamp: bigint
+  readonly commit: unknown
+  /** All of them, where the client tells: a name may come more than once. Not in every version. */
+  readonly headerEntries?: readonly (readonly [unknown, unknown])[]
+}
+
+/** What is kept of a consumer. */
+export interface TracedConsumer {
+  readonly processes: Processes
+  /** For messages whose values are the application's own: what is captured of bodies is not captured of them. */
+  readonly opaqueProcesses: Processes
+  readonly attempts: Attempts
+}
+
+/** One message in the application's hands. */
+interface Handed {
+  readonly processing: Processing
+  /** Ends its span. `isLeft`: whether it was handled to its end is not known. */
+  end(failure?: unknown, isLeft?: boolean): void
+}
+
+interface StreamState {
+  /** Iterators that have not ended. */
+  iterators: number
+  /** The listeners of what the stream is piped into. */
+  readonly pipes: WeakSet<object>
+}
+
+/**
+ * Wraps how a stream of messages hands them over: to `data` listeners, to loops, to what it is piped into, or to who calls
+ * `read`. Nothing is done while the stream fetches ahead. `noCommit`: what `commit` is of a message that the client
+ * commits by itself.
+ */
+export function patchStream(
+  prototype: object | undefined,
+  noCommit: unknown,
+  tracedOf: (consumer: object) => TracedConsumer,
+  patches: Patches,
+): void {
+  const states = new WeakMap<MessagesStream, StreamState>()
+
+  patches.wrap(
+    prototype,
+    'emit',
+    (emit) =>
+      function (...args) {
+        return args[0] === 'data' ? emitMessage(this, emit, args) : emit.apply(this, args)
+      },
+  )
+  patches.wrap(
+    prototype,
+    'pipe',
+    (pipe) =>
+      function (this: MessagesStream, ...args) {
+        const before = this.rawListeners('data')
+        const destination = pipe.apply(this, args)
+        guarded('@platformatic/kafka pipe', () => {
+          const { pipes } = stateOf(this)
+          for (const listener of this.rawListeners('data'))
+            if (!before.includes(listener)) pipes.add(listener)
+        })
+        return destination
+      },
+  )
+  patches.wrap(
+    prototype,
+    'read',
+    (read) =>
+      function (this: MessagesStream, ...args) {
+        const message = read.apply(this, args)
+        // Otherwise it is read by the stream itself, to be emitted, or by an iterator.
+        if (message !== null && this.readableFlowing === false && !states.get(this)?.iterators) {
+          begin(this, message)?.end(undefined, true)
+        }
+        return message
+      },
+  )
+  for (const name of [Symbol.asyncIterator, 'iterator']) {
+    patches.wrap(
+      prototype,
+      name,
+      (iterate) =>
+        function (...args) {
+          const iterator = iterate.apply(this, args)
+          guarded('@platformatic/kafka iterator', () => patchIterator(this, iterator))
+          return iterator
+        },
+    )
+  }
+
+  function stateOf(stream: MessagesStream): StreamState {
+    let state = states.get(stream)
+    if (state === undefined) {
+      state = { iterators: 0, pipes: new WeakSet() }
+      states.set(stream, state)
+    }
+    return state
+  }
+
+  /** A message is in a loop's hands until the loop asks for the next one. */
+  function patchIterator(stream: MessagesStream, iterator: object): void {
+    const state = stateOf(stream)
+    let current: Handed | undefined
+    let isOver = false
+    state.iterators++
+
+    const handed = (result: IteratorResult<unknown>) => {
+      current?.end()
+      current = result.done ? undefined : begin(stream, result.value)
+      if (result.done) over()
+      return result
+    }
+    const over = () => {
+      if (!isOver) state.iterators--
+      isOver = true
+    }
+    const leave = (failure: unknown, isLeft: boolean) => {
+      current?.end(failure, isLeft)
+      current = undefined
+    }
+    patches.wrapOwn(
+      iterator,
+      'next',
+      (next) =>
+        function (...args) {
+          leave(undefined, false)
+          return next.apply(this, args).then(handed)
+        },
+    )
+    patches.wrapOwn(
+      iterator,
+      'return',
+      (end) =>
+        function (...args) {
+          leave(undefined, true)
+          over()
+          return end.apply(this, args)
+        },
+    )
+    patches.wrapOwn(
+      iterator,
+      'throw',
+      (end) =>
+        function (...args) {
+          leave(args[0] ?? errorOf(args[0]), true)
+          over()
+          return end.apply(this, args)
+        },
+    )
+  }
+
+  /** The event of a message, with its listeners in the message's context. */
+  function emitMessage(stream: MessagesStream, emit: Method, args: unknown[]): unknown {
+    if (stream.listenerCount('data') === 0) return emit.apply(stream, args)
+    const handed = begin(stream, args[1])
+    if (handed === undefined) return emit.apply(stream, args)
+    const promises: Promise<unknown>[] = []
+    let isHeard: unknown
+    try {
+      isHeard = callListeners(stream, emit, args, handed.processing, promises)
+    } catch (error) {
+      handed.end(error ?? errorOf(error))
+      throw error
+    }
+    follow(promises, handed)
+    return isHeard
+  }
+
+  /**
+   * As Node's own `emit` does, with the promises that listeners give, which it drops. What the stream is piped into keeps
+   * messages until it comes to them, in whichever context that is: it is called in none of theirs.
+   */
+  function callListeners(
+    stream: MessagesStream,
+    emit: Method,
+    args: unknown[],
+    { context }: Processing,
+    promises: Promise<unknown>[],
+  ): unknown {
+    if (emit !== EventEmitter.prototype.emit || EventEmitter.captureRejections) {
+      return contexts.with(context, () => emit.apply(stream, args))
+    }
+    const [, ...given] = args
+    const pipes = states.get(stream)?.pipes
+    for (const listener of stream.rawListeners('data')) {
+      const result: unknown = pipes?.has(listener)
+        ? Reflect.apply(listener, stream, given)
+        : contexts.with(context, listener as Method, stream, ...given)
+      if (result instanceof Promise) promises.push(result)
+    }
+    return true
+  }
+
+  /** Undefined for what is not traced, or is in the application's hands already. */
+  function begin(stream: MessagesStream, message: unknown): Handed | undefined {
+    return guarded('a @platformatic/kafka message', () => {
+      const { consumer } = stream
+      if (!isRead(message) || isTraced(consumer) || isHandled(message)) return undefined
+      return start(stream, message, tracedOf(consumer))
+    })
+  }
+
+  function start(
+    stream: MessagesStream,
+    message: ReadMessage,
+    { processes, opaqueProcesses, attempts }: TracedConsumer,
+  ): Handed | undefined {
+    const { topic, partition, offset, value } = message
+    const place = `${topic}:${partition}`
+    const range = { first: offset, last: offset }
+    const before = attempts.before(place, range)
+    const isOpaque = value !== undefined && readable(value) === undefined
+    const processing = (isOpaque ? opaqueProcesses : processes).one({
+      delivery: deliveryOf(message, (before?.attempt ?? 0) + 1),
+      own: message,
+      previous: before?.span,
+    })
+    if (processing === undefined) return undefined
+    return {
+      processing,
+      end(failure, isLeft = false) {
+        const isCommitted = message.commit === noCommit || (stream.offsetsCommitted.get(place) ?? 0n) > offset
+        processing.end(failure, isCommitted ? 'accept' : undefined)
+        const comesAgain = !isCommitted && (isLeft || failure !== undefined)
+        if (comesAgain) attempts.note(place, range, processing.process.span)
+        else if (before !== undefined) attempts.note(place, range, undefined)
+      },
+    }
+  }
+}
+
+function isRead(message: unknown): message is ReadMessage {
+  return isMessage(message) && 'offset' in message && typeof message.offset === 'bigint'
+}
+
+const NOT_KNOWN = new Uint8Array()
+
+function deliveryOf(message: ReadMessage, attempt: number): Delivery {
+  const { topic, partition, offset, timestamp, headers, headerEntries, key, value } = message
+  const list: Header[] = headerEntries === undefined ? headerList(headers) : headersIn(headerEntries)
+  const contentType = contentTypeOf(list)
+  const text = readable(key)
+  return {
+    message: {
+      headers: list,
+      body: bodyOf(value),
+      ...(contentType === undefined ? {} : { contentType }),
+      ...(text === undefined ? {} : { key: text }),
+    },
+    position: { destination: topic, partition, offset, timestampMs: Number(timestamp) },
+    attempt,
+  }
+}
+
+/** Null for a tombstone, which comes as undefined: deserializers make null of other things. */
+function bodyOf(value: unknown): Uint8Array | null {
+  if (value === undefined) return null
+  const body = readable(value) ?? NOT_KNOWN
+  return typeof body === 'string' ? Buffer.from(body) : body
+}
+
+/** Ends the span when all promises are settled, with what failed first. A rejection that nobody handles stays one. */
+function follow(promises: readonly Promise<unknown>[], handed: Handed): void {
+  if (promises.length === 0) {
+    handed.end()
+    return
+  }
+  let open = promises.length
+  let failure: unknown
+  const done = () => {
+    open--
+    if (open === 0) handed.end(failure)
+  }
+  for (const promise of promises) {
+    void promise.then(done, (error: unknown) => {
+      failure ??= error ?? errorOf(error)
+      done()
+      throw error
+    })
+  }
+}

@@ -17,7 +17,9 @@ export async function memory({ events }: BenchOptions): Promise<void> {
   console.log(`  ${machine()}`)
   await using sink = startChild(join(import.meta.dirname, 'discard-sink.ts'), [])
   const place = { kafkaBrokers: '', mqttUrl: '', amqpUrl: '', name: 'memory' }
-  await using measured = await startMeasured('loopback', 'sampled', await sink.line(/^http:/), place)
+  const script = join(import.meta.dirname, 'overhead/measured.ts')
+  const args = ['loopback', 'sampled', await sink.line(/^http:/)]
+  await using measured = await startMeasured(script, args, place)
   const rows = [['events', 'RSS MiB', 'seconds', 'CPU µs/event']]
   let seconds = 0
   for (let step = 1; step <= STEPS; step++) {

@@ -71,7 +71,8 @@ async function startAll(transport: string, brokers: Brokers, sinkUrl: string): P
         amqpUrl: brokers.amqp?.url ?? '',
         name,
       }
-      started.push(await startMeasured(transport, variant, sinkUrl, place))
+      const script = join(import.meta.dirname, 'overhead/measured.ts')
+      started.push(await startMeasured(script, [transport, variant, sinkUrl], place))
     }
   } catch (error) {
     await disposed()

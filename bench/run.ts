@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { instrumentation } from './instrumentation.ts'
 import { memory } from './memory.ts'
 import { overhead } from './overhead.ts'
 import { pipeline } from './pipeline.ts'
@@ -21,15 +22,17 @@ interface Bench {
 const benches: Readonly<Record<string, Bench>> = {
   pipeline: { run: pipeline, defaults: { pairs: 5, events: 5000 } },
   overhead: { run: overhead, defaults: { pairs: 7, events: 10_000 } },
+  instrumentation: { run: instrumentation, defaults: { pairs: 7, events: 10_000 } },
   memory: { run: memory, defaults: { pairs: 1, events: 10_000_000 } },
 }
 
 const help = `Usage: npm run bench -- [name …] [--pairs N] [--events N] [--transports a,b]
 
   ${Object.keys(benches).join(', ')}; all of them where no name is given
-  --pairs N          pairs to measure, in turn (pipeline 5, overhead 7)
-  --events N         events in each half of a pair (pipeline 5000, overhead 10000), in all (memory 10000000)
-  --transports a,b   overhead: loopback, http, kafka, mqtt, rabbitmq (default all of them)
+  --pairs N          pairs to measure, in turn (pipeline 5, overhead and instrumentation 7)
+  --events N         events in each half of a pair (pipeline 5000, overhead and instrumentation 10000), in all (memory 10000000)
+  --transports a,b   overhead: loopback, http, kafka, mqtt, rabbitmq; instrumentation: kafkajs, amqplib, mqtt,
+                     rabbitmq-client, platformatic-kafka (default all of them)
 `
 
 const { values, positionals } = parseArgs({

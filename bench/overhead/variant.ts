@@ -1,4 +1,3 @@
-import { join } from 'node:path'
 import { type Child, startChild } from '../child.ts'
 import type { Place } from './link.ts'
 
@@ -26,13 +25,11 @@ export interface Measured extends AsyncDisposable {
 
 /** Starts a measured process and waits until it is connected. */
 export async function startMeasured(
-  transport: string,
-  variant: Variant,
-  sinkUrl: string,
+  script: string,
+  args: readonly string[],
   place: Place,
 ): Promise<Measured> {
-  const script = join(import.meta.dirname, 'measured.ts')
-  const child = startChild(script, [transport, variant, sinkUrl, JSON.stringify(place)])
+  const child = startChild(script, [...args, JSON.stringify(place)])
   await child.line(/^ready$/)
   return {
     carry: (order) => ask(child, order),

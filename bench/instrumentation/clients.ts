@@ -1,0 +1,152 @@
+import { once } from 'node:events'
+import { createRequire } from 'node:module'
+import type * as PlatformaticKafka from '@platformatic/kafka'
+import type * as Amqplib from 'amqplib'
+import type * as KafkaJs from 'kafkajs'
+import type * as Mqtt from 'mqtt'
+import type * as RabbitmqClient from 'rabbitmq-client'
+import { type Connect, idOf, type Link } from '../overhead/link.ts'
+
+/** Loaded when they are asked for, and so after the instrumentation. */
+const load = createRequire(import.meta.url)
+
+/** A plain service on each client, as one would write it: an id in a header, nothing of tracing. */
+export const clients: Readonly<Record<string, Connect>> = {
+  async kafkajs({ kafkaBrokers, name }, onMessage): Promise<Link> {
+    process.env.KAFKAJS_NO_PARTITIONER_WARNING = '1'
+    const { Kafka, logLevel } = load('kafkajs') as typeof KafkaJs
+    const kafka = new Kafka({
+      brokers: kafkaBrokers.split(','),
+      clientId: name,
+      logLevel: logLevel.ERROR,
+    })
+    const consumer = kafka.consumer({ groupId: name })
+    await consumer.connect()
+    await consumer.subscribe({ topics: [name], fromBeginning: true })
+    await consumer.run({ eachMessage: async ({ message: { headers } }) => onMessage(String(headers?.id)) })
+    const producer = kafka.producer()
+    await producer.connect()
+    return {
+      publish(numbers, body) {
+        const value = bufferOf(body)
+        const messages = numbers.map((number) => ({ value, headers: { id: idOf(number) } }))
+        return producer.send({ topic: name, messages })
+      },
+      async close() {
+        await consumer.disconnect()
+        await producer.disconnect()
+      },
+    }
+  },
+
+  async 'platformatic-kafka'({ kafkaBrokers, name }, onMessage): Promise<Link> {
+    const kafka = load('@platformatic/kafka') as typeof PlatformaticKafka
+    const client = { clientId: name, bootstrapBrokers: kafkaBrokers.split(',') }
+    const bytes = { value: (data?: Buffer) => data }
+    const producer = new kafka.Producer({ ...client, serializers: { ...kafka.stringSerializers, ...bytes } })
+    const consumer = new kafka.Consumer({
+      ...client,
+      groupId: name,
+      deserializers: { ...kafka.stringDeserializers, ...bytes },
+    })
+    const mode = kafka.MessagesStreamModes.EARLIEST
+    const stream = await consumer.consume({ topics: [name], mode, autocommit: 200 })
+    stream.on('data', ({ headers }) => onMessage(headers.get('id') ?? ''))
+    return {
+      publish(numbers, body) {
+        const value = bufferOf(body)
+        const messages = numbers.map((number) => ({
+          topic: name,
+          value,
+          headers: new Map([['id', idOf(number)]]),
+        }))
+        return producer.send({ acks: kafka.ProduceAcks.ALL, messages })
+      },
+      async close() {
+        await stream.close()
+        await consumer.close()
+        await producer.close()
+      },
+    }
+  },
+
+  async mqtt({ mqttUrl, name }, onMessage): Promise<Link> {
+    const { connectAsync } = load('mqtt') as typeof Mqtt
+    const options = { protocolVersion: 5, clean: true, reconnectPeriod: 0 } as const
+    const consumer = await connectAsync(mqttUrl, { ...options, clientId: `${name}-sub` })
+    consumer.on('message', (_topic, _payload, { properties }) =>
+      onMessage(String(properties?.userProperties?.id)),
+    )
+    await consumer.subscribeAsync(name, { qos: 1 })
+    const publisher = await connectAsync(mqttUrl, { ...options, clientId: `${name}-pub` })
+    return {
+      publish: (numbers, body) =>
+        Promise.all(
+          numbers.map((number) => {
+            const properties = { userProperties: { id: idOf(number) } }
+            return publisher.publishAsync(name, bufferOf(body), { qos: 1, properties })
+          }),
+        ),
+      async close() {
+        await publisher.endAsync()
+        await consumer.endAsync()
+      },
+    }
+  },
+
+  async amqplib({ amqpUrl, name }, onMessage): Promise<Link> {
+    const { connect } = load('amqplib') as typeof Amqplib
+    const connection = await connect(amqpUrl)
+    const consuming = await connection.createChannel()
+    await consuming.assertQueue(name, { durable: true })
+    await consuming.prefetch(256)
+    await consuming.consume(name, (message) => {
+      if (message === null) return
+      onMessage(String(message.properties.headers?.id))
+      consuming.ack(message)
+    })
+    const publishing = await connection.createConfirmChannel()
+    return {
+      async publish(numbers, body) {
+        const content = bufferOf(body)
+        for (const number of numbers) {
+          publishing.sendToQueue(name, content, { persistent: true, headers: { id: idOf(number) } })
+        }
+        await publishing.waitForConfirms()
+      },
+      close: () => connection.close(),
+    }
+  },
+
+  async 'rabbitmq-client'({ amqpUrl, name }, onMessage): Promise<Link> {
+    const { Connection } = load('rabbitmq-client') as typeof RabbitmqClient
+    const connection = new Connection(amqpUrl)
+    await connection.onConnect()
+    const consumer = connection.createConsumer(
+      { queue: name, queueOptions: { durable: true }, qos: { prefetchCount: 256 } },
+      ({ headers }) => onMessage(String(headers?.id)),
+    )
+    await once(consumer, 'ready')
+    const publisher = connection.createPublisher({ confirm: true })
+    return {
+      publish: (numbers, body) =>
+        Promise.all(
+          numbers.map((number) =>
+            publisher.send(
+              { routingKey: name, durable: true, headers: { id: idOf(number) } },
+              bufferOf(body),
+            ),
+          ),
+        ),
+      async close() {
+        await consumer.close()
+        await publisher.close()
+        await connection.close()
+      },
+    }
+  },
+}
+
+function bufferOf(body: Uint8Array): Buffer {
+  return Buffer.from(body.buffer, body.byteOffset, body.byteLength)
+}

@@ -1,0 +1,50 @@
+// The measured process: a plain service on one client, bare or instrumented. It carries messages as often as its parent
+// asks, and answers with the CPU time that took. measured.ts <client> <variant> <receiver of spans> <place>
+import { setImmediate as turn } from 'node:timers/promises'
+import { registerInstrumentations } from '@opentelemetry/instrumentation'
+import { AmqplibInstrumentation } from '@opentelemetry/instrumentation-amqplib'
+import { KafkaJsInstrumentation } from '@opentelemetry/instrumentation-kafkajs'
+import * as throughline from '@throughline/instrumentation'
+import { createCourier } from '../overhead/link.ts'
+import { startSdk } from '../overhead/sdk.ts'
+import type { Answer, Order } from '../overhead/variant.ts'
+import { clients } from './clients.ts'
+
+const [client = '', variant = '', sink = '', place = '{}'] = process.argv.slice(2)
+const [by, sampling] = variant.split(' ')
+
+const isSampled = sampling === 'sampled'
+const sdk = by === 'bare' ? undefined : startSdk(sink, isSampled)
+if (by === 'contrib') {
+  registerInstrumentations({ instrumentations: [new KafkaJsInstrumentation(), new AmqplibInstrumentation()] })
+}
+if (by === 'ours') registerInstrumentations({ instrumentations: [new throughline.KafkaJsInstrumentation()] })
+
+const connect = clients[client]
+if (connect === undefined) throw new Error(`there is no client ${client}`)
+const courier = await createCourier(connect, JSON.parse(place))
+
+async function measure({ count, bytes }: Order): Promise<Answer> {
+  const body = new Uint8Array(bytes).fill(120)
+  const spansBefore = (await sdk?.flush()) ?? 0
+  const startedAt = performance.now()
+  const before = process.cpuUsage()
+  await courier.carry(count, body)
+  // The last message has arrived, but its handler has yet to return.
+  await turn()
+  const spans = ((await sdk?.flush()) ?? 0) - spansBefore
+  const { user, system } = process.cpuUsage(before)
+  // What is measured has to have been done.
+  if (isSampled ? spans < 2 * count : spans !== 0) {
+    throw new Error(`${spans} spans exported for ${count} messages in ${variant}`)
+  }
+  return {
+    cpuMicros: (user + system) / count,
+    elapsedMs: performance.now() - startedAt,
+    rssBytes: process.memoryUsage.rss(),
+  }
+}
+
+process.on('message', (order: Order) => void measure(order).then((answer) => process.send?.(answer)))
+process.on('disconnect', () => process.exit())
+console.log('ready')

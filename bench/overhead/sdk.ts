@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises'
 import { context, propagation, trace } from '@opentelemetry/api'
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks'
 import {
@@ -44,9 +45,16 @@ export function startSdk(endpoint: string, sampled: boolean) {
   )
   trace.setGlobalTracerProvider(provider)
   return {
-    /** Exports what waits and says how many spans the receiver has taken by now. */
-    async flush(): Promise<number> {
-      await provider.forceFlush()
+    /**
+     * Exports what waits and says how many spans the receiver has taken by now. Several times where it is to be so many:
+     * the last handlers may have yet to return, and an export that was on its way is not waited for by the SDK.
+     */
+    async flush(expected = 0): Promise<number> {
+      const deadlineMs = performance.now() + 10_000
+      do {
+        await turn()
+        await provider.forceFlush()
+      } while (exported < expected && performance.now() < deadlineMs)
       return exported
     },
     shutdown: () => provider.shutdown(),

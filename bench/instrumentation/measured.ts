@@ -3,7 +3,7 @@
 import { registerInstrumentations } from '@opentelemetry/instrumentation'
 import { AmqplibInstrumentation } from '@opentelemetry/instrumentation-amqplib'
 import { KafkaJsInstrumentation } from '@opentelemetry/instrumentation-kafkajs'
-import * as throughline from '@throughline/instrumentation'
+import { createInstrumentations } from '@throughline/instrumentation'
 import { createCourier } from '../overhead/link.ts'
 import { startSdk } from '../overhead/sdk.ts'
 import type { Answer, Order } from '../overhead/variant.ts'
@@ -17,7 +17,10 @@ const sdk = by === 'bare' ? undefined : startSdk(sink, isSampled)
 if (by === 'contrib') {
   registerInstrumentations({ instrumentations: [new KafkaJsInstrumentation(), new AmqplibInstrumentation()] })
 }
-if (by === 'ours') registerInstrumentations({ instrumentations: [new throughline.KafkaJsInstrumentation()] })
+if (by === 'ours')
+  registerInstrumentations({
+    instrumentations: createInstrumentations(),
+  })
 
 const connect = clients[client]
 if (connect === undefined) throw new Error(`there is no client ${client}`)

@@ -26,6 +26,7 @@ export function createAttempts(): Attempts {
   const last = new Map<string, Failed & { readonly messages: Range }>()
 
   function before(place: string, { first }: Range): Failed | undefined {
+    if (last.size === 0) return undefined
     // Of a batch a part may have been settled: what comes again then begins in its midst.
     const found = last.get(place)
     return found !== undefined && found.messages.first <= first && first <= found.messages.last

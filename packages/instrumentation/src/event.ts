@@ -48,11 +48,17 @@ export function eventInHeaders(
 
 function attributeOf(header: string, prefixes: readonly string[]): keyof Attributes | undefined {
   for (const prefix of prefixes) {
-    if (!header.startsWith(prefix) && !header.toLowerCase().startsWith(prefix)) continue
+    if (!startsWith(header, prefix)) continue
     const name = header.slice(prefix.length).toLowerCase()
     return isTold(name) && !(prefix === '' && name === 'traceparent') ? name : undefined
   }
   return undefined
+}
+
+/** Compared without case; most headers differ in their first letter. */
+function startsWith(header: string, prefix: string): boolean {
+  if (header.startsWith(prefix)) return true
+  return (header.charCodeAt(0) | 0x20) === prefix.charCodeAt(0) && header.toLowerCase().startsWith(prefix)
 }
 
 function isTold(name: string): name is keyof Attributes {

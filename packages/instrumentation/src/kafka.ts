@@ -5,6 +5,7 @@ import type { System } from './system.ts'
 export const kafka: System = {
   name: 'kafka',
   sendOperation: 'send',
+  saysSentAt: false,
   eventHeaders: { prefixes: ['ce_'] },
   attributes: {
     sent({ key, body }) {

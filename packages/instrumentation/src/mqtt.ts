@@ -8,6 +8,7 @@ export const mqtt: System = {
   sendOperation: 'publish',
   hasManyDestinations: true,
   // User properties have the attributes' bare names (CloudEvents MQTT binding 1.0.2 §3.1).
+  saysSentAt: true,
   eventHeaders: { prefixes: [''] },
   attributes: {
     sent: () => ({}),

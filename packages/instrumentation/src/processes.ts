@@ -21,6 +21,8 @@ export interface Arrived {
   readonly delivery: Delivery
   /** The client's own object: what the handler is given. */
   readonly own: object
+  /** A loop's: what the application does for it cannot be run in its context, which `messageContext` gives. */
+  readonly isLooped?: boolean
   /** The attempt at it before this one, in this process. */
   readonly previous?: ProcessSpan['span'] | undefined
 }
@@ -103,7 +105,7 @@ export function createProcesses(
   }
 
   function one(arrived: Arrived): Processing | undefined {
-    const { delivery, own, previous } = arrived
+    const { delivery, own, previous, isLooped = false } = arrived
     const { message, position } = delivery
     if (isIgnored(position.destination)) return undefined
     const event = eventInHeaders(message.headers, system.eventHeaders)
@@ -115,7 +117,8 @@ export function createProcesses(
     })
     if (event === undefined && process.span.isRecording()) tellBody(process, delivery)
     const context = withHandled(process.context, process.hop?.spanContext)
-    contextsOf.set(own, context)
+    // A weak map is dear to the garbage collector, and a handler has its context anyway.
+    if (isLooped) contextsOf.set(own, context)
     hooked(process, arrived)
     return processing(process, context)
   }

@@ -9,6 +9,7 @@ export const rabbitmq: System = {
   name: 'rabbitmq',
   sendOperation: 'publish',
   receiveOperation: 'get',
+  saysSentAt: true,
   eventHeaders: { prefixes: ['cloudevents:', 'cloudevents_'] },
   attributes: {
     sent: ({ key }) => routingKeyAttribute(key),

@@ -2,13 +2,14 @@ import {
   type Context,
   context as contexts,
   createContextKey,
-  isValidTraceId,
+  INVALID_TRACEID,
   type SpanContext,
 } from '@opentelemetry/api'
 import { type CloudEvent, type Header, type Message, type PublishResult, textOf } from '@throughline/core'
 import {
   type InjectedContext,
   injectedSpan,
+  microsText,
   parseTraceparent,
   type Scope,
   SENT_AT_HEADER,
@@ -131,11 +132,13 @@ export function createSends(
     }
     if (isCreated) return null
     const injected = injectedSpan(parent, span, propagate)
-    const headers = [...injected.headers, [SENT_AT_HEADER, String(Math.round(startMs * 1000))] as const]
-    const { traceId } = span.spanContext()
-    if (correlationHeader === undefined || !isValidTraceId(traceId)) {
-      return { headers, replaces: replacing(injected.replaces) }
-    }
+    // A copied one would tell of the hop before, so it goes also where none is written.
+    const replaces = replacing(injected.replaces)
+    const traceId = correlationHeader === undefined ? INVALID_TRACEID : span.spanContext().traceId
+    if (!system.saysSentAt && traceId === INVALID_TRACEID) return { headers: injected.headers, replaces }
+    const headers = [...injected.headers]
+    if (system.saysSentAt) headers.push([SENT_AT_HEADER, microsText(startMs)])
+    if (correlationHeader === undefined || traceId === INVALID_TRACEID) return { headers, replaces }
     headers.push([correlationHeader, traceId])
     return { headers, replaces: replacingCorrelated(injected.replaces) }
   }
@@ -145,7 +148,7 @@ export function createSends(
     if (tracer === null) return undefined
     const active = outgoing.context ?? contexts.active()
     const { created, behalf } = givenContext(outgoing.headers, active)
-    const sent = tracer.start(messageOf(outgoing, system, behalf), active, created)
+    const sent = tracer.start(new SentMessage(outgoing, system, behalf), active, created)
     return {
       // Its span goes on where a propagator fails: the message is what it was.
       hop: guarded('the context of a message', () => hopOf(sent, outgoing, created !== undefined)) ?? null,
@@ -159,7 +162,7 @@ export function createSends(
     const hops: Hop[] = outgoing.map(() => null)
     const given = outgoing.map(({ headers }) => givenContext(headers, active))
     const batch: SentBatch = tracer.startBatch(
-      outgoing.map((each, index) => messageOf(each, system, given[index]?.behalf)),
+      outgoing.map((each, index) => new SentMessage(each, system, given[index]?.behalf)),
       active,
       (sent, index) => {
         const own = outgoing[index]
@@ -260,31 +263,39 @@ function givenContext(headers: readonly Header[], active: Context): GivenContext
   return NONE_GIVEN
 }
 
-/** As core sees it. What only a span that records asks for is made when it is asked for. */
-function messageOf(outgoing: Outgoing, system: System, context: Context | undefined): Message {
-  const { destination, headers, contentType, key, properties } = outgoing
-  let body: Uint8Array | null | undefined
-  let event: CloudEvent | null | undefined
-  const bytes = (): Uint8Array | null => (body ??= bytesOf(outgoing.body))
-  return {
-    destination,
-    headers,
-    ...(contentType === undefined ? {} : { contentType }),
-    ...(key === undefined ? {} : { key }),
-    ...(properties === undefined ? {} : { properties }),
-    ...(context === undefined ? {} : { context }),
-    get body() {
-      return bytes()
-    },
-    get event() {
-      event ??= eventOf(headers, contentType, bytes(), system.eventHeaders) ?? null
-      return event ?? undefined
-    },
-  }
-}
+/**
+ * A message as core sees it. What only a span that records asks for is made when it is asked for; a class, as an object
+ * with getters of its own is made of closures for each message.
+ */
+class SentMessage implements Message {
+  readonly destination: string
+  readonly headers: readonly Header[]
+  readonly contentType?: string
+  readonly key?: string | Uint8Array
+  readonly properties?: NonNullable<Message['properties']>
+  readonly context?: Context
+  readonly #body: Outgoing['body']
+  readonly #system: System
 
-function bytesOf(body: string | Uint8Array | null | undefined): Uint8Array | null {
-  return typeof body === 'string' ? Buffer.from(body) : (body ?? null)
+  constructor(outgoing: Outgoing, system: System, context?: Context) {
+    const { destination, headers, contentType, key, properties, body } = outgoing
+    this.destination = destination
+    this.headers = headers
+    if (contentType !== undefined) this.contentType = contentType
+    if (key !== undefined) this.key = key
+    if (properties !== undefined) this.properties = properties
+    if (context !== undefined) this.context = context
+    this.#body = body
+    this.#system = system
+  }
+
+  get body(): Uint8Array | null {
+    return typeof this.#body === 'string' ? Buffer.from(this.#body) : (this.#body ?? null)
+  }
+
+  get event(): CloudEvent | undefined {
+    return eventOf(this.headers, this.contentType, this.body, this.#system.eventHeaders)
+  }
 }
 
 /** A set of names with more names in it, made once for each set that it is asked for in turn. */

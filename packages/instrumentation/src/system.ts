@@ -13,6 +13,11 @@ export interface System {
   /** True where messages may go to any number of destinations: metrics name one only by a template. */
   readonly hasManyDestinations?: boolean
   readonly eventHeaders: EventHeaders
+  /**
+   * Whether a message sent says itself when that was, in a header. Kafka's have a timestamp, and a header more on each
+   * record costs its clients more than all the rest of a span that does not record.
+   */
+  readonly saysSentAt: boolean
   readonly attributes: Omit<TransportAttributes, 'connection'>
 }
 

@@ -2,7 +2,7 @@
 export { eventAttributes } from './attributes.ts'
 export { type BatchSpan, type BatchStart, batchTracer, type Member } from './batch.ts'
 export type { CaptureOptions } from './capture.ts'
-export { unixMs } from './clock.ts'
+export { microsText, unixMs } from './clock.ts'
 export { OWN_HEADERS, SENT_AT_HEADER } from './headers.ts'
 export { type ProcessSpan, type ProcessStart, type ProcessTelemetry, processTracer } from './process.ts'
 export {

@@ -32,7 +32,7 @@ function processing(topic: string, group: string, offset: number) {
     'messaging.consumer.group.name': group,
     'messaging.destination.partition.id': '0',
     'messaging.kafka.offset': offset,
-    'throughline.sent_at_source': 'header',
+    'throughline.sent_at_source': 'broker',
   }
 }
 

@@ -73,6 +73,15 @@ const redeliveries = createRedeliveries()
 const unsettled = createUnsettled()
 /** Of consumers whose own handlers are traced. */
 const consumers = new WeakSet<object>()
+/** By which channel a consumer has a message: on no other can it be acknowledged. */
+const channels = new WeakMap<object, object>()
+
+function remembering(channel: object, handler: Method): Method {
+  return (message, ...rest) => {
+    if (isReceived(message)) channels.set(message, channel)
+    return handler(message, ...rest)
+  }
+}
 
 function patchChannel({ prototype }: Class, tracing: Tracing<ClientInstrumentationConfig>): void {
   const { patches } = tracing
@@ -94,8 +103,10 @@ function patchChannel({ prototype }: Class, tracing: Tracing<ClientInstrumentati
     'basicConsume',
     (consume) =>
       function (params: ConsumeParams, handler, ...rest) {
-        const isTraced = typeof handler !== 'function' || consumers.has(params)
-        return consume.call(this, params, isTraced ? handler : tracedHandler(this, params, handler), ...rest)
+        if (typeof handler !== 'function') return consume.call(this, params, handler, ...rest)
+        const isConsumer = consumers.has(params)
+        const traced = isConsumer ? remembering(this, handler) : tracedHandler(this, params, handler)
+        return consume.call(this, params, traced, ...rest)
       },
   )
 
@@ -204,19 +215,25 @@ function patchConnection({ prototype }: Class, tracing: Tracing<ClientInstrument
       const handling = guarded('a rabbitmq-client message', () => {
         if (!tracing.isEnabled() || !isReceived(message)) return undefined
         const traced = connectionOf(connection)
-        return redeliveries.begin(traced.processes, receivedOf(traced, queue, message), message, !noAck)
+        const received = receivedOf(traced, queue, message)
+        const begun = redeliveries.begin(traced.processes, received, message, !noAck)
+        const channel = noAck ? undefined : channels.get(message)
+        if (begun !== undefined && channel !== undefined) unsettled.add(channel, message.deliveryTag, begun)
+        return begun
       })
       if (handling === undefined) return handler.call(this, message, ...rest)
       return runHandler(handling.processing, () => handler.call(this, message, ...rest), {
-        returned(status) {
-          if (!noAck) handling.told(status === DROP ? 'reject' : status === REQUEUE ? 'release' : 'accept')
-          return handling.returned
-        },
+        returned: (status) => (noAck ? 'accept' : outcomeOf(status)),
         threw: noAck ? 'accept' : refusal(params.requeue),
         awaits: true,
       })
     }
   }
+}
+
+function outcomeOf(status: unknown): Settlement['outcome'] {
+  if (status === DROP) return 'reject'
+  return status === REQUEUE ? 'release' : 'accept'
 }
 
 /** A send with the envelope that it is to go out in. */

@@ -1,0 +1,210 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { trace } from '@opentelemetry/api'
+import { eventually, recordMetrics, tcpProxy, withSpans } from '@throughline/testkit'
+import type { AsyncMessage, Connection as Client } from 'rabbitmq-client'
+import { ended, url } from './support/rabbitmq.ts'
+import { address, Connection, ConsumerStatus, onBroker } from './support/rabbitmq-client.ts'
+
+const tracer = trace.getTracer('test')
+const OWN = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
+
+/** The next message of a queue, as it came. */
+async function delivered(connection: Client, queue: string) {
+  return await eventually(async () => {
+    const message = await connection.basicGet({ queue, noAck: true })
+    assert.ok(message)
+    return message
+  })
+}
+
+describe('rabbitmq-client: messages and connections', () => {
+  test(
+    'an envelope of the application is not changed, and what it holds arrives',
+    onBroker(async ({ connection, queue, closing }) => {
+      const orders = await queue()
+      const headers = Object.freeze({ tenant: 'eu', count: 3, nested: Object.freeze({ deep: true }) })
+      const envelope = Object.freeze({ routingKey: orders, headers, durable: true, correlationId: 'c-1' })
+      await closing(connection.createPublisher()).send(envelope, Buffer.from([0xff, 0x00]))
+      const message = await delivered(connection, orders)
+      const { traceparent, 'throughline-sent-at': sentAt, ...rest } = message.headers ?? {}
+      assert.match(traceparent, /^00-/)
+      assert.match(sentAt, /^\d{16}$/)
+      assert.deepEqual(rest, headers)
+      assert.deepEqual(message.body, Buffer.from([0xff, 0x00]))
+      assert.equal(message.correlationId, 'c-1')
+      assert.equal(message.durable, true)
+    }),
+  )
+
+  test(
+    'a context that the application has written itself is kept and linked to; a copied one is replaced',
+    onBroker(async ({ connection, queue, closing }, spans) => {
+      const [orders, invoices] = [await queue(), await queue()]
+      const publisher = closing(connection.createPublisher({ confirm: true }))
+      closing(
+        connection.createConsumer({ queue: orders }, async ({ headers = {} }) => {
+          await publisher.send({ routingKey: invoices, headers }, '2')
+        }),
+      )
+      await publisher.send({ routingKey: orders, headers: { traceparent: OWN } }, '1')
+      const { headers } = await delivered(connection, invoices)
+      await ended(`process ${orders}`)
+      const [first] = spans.named(`publish ${orders}`)
+      assert.equal(first?.links[0]?.context.spanId, 'b7ad6b7169203331')
+      const [second] = spans.named(`publish ${invoices}`)
+      assert.ok(String(headers?.traceparent).includes(second?.spanContext().spanId ?? 'none'))
+      assert.deepEqual(second?.links, [])
+      assert.equal(second?.spanContext().traceId, '0af7651916cd43dd8448eb211c80319c')
+    }),
+  )
+
+  test(
+    'messages that are handled at once each have their own context',
+    onBroker(async ({ connection, queue, closing }, spans) => {
+      const [orders, invoices] = [await queue(), await queue()]
+      const publisher = closing(connection.createPublisher())
+      closing(
+        connection.createConsumer({ queue: orders, concurrency: 20 }, async ({ body }) => {
+          await new Promise((resolve) => setTimeout(resolve, Math.random() * 10))
+          await publisher.send(invoices, body)
+        }),
+      )
+      await Promise.all(
+        Array.from({ length: 100 }, (_, order) =>
+          tracer.startActiveSpan('order', async (span) => {
+            await publisher.send(orders, String(order))
+            span.end()
+          }),
+        ),
+      )
+      await ended(`process ${orders}`, 100)
+      const traces = new Set(spans.named('order').map((span) => span.spanContext().traceId))
+      assert.equal(traces.size, 100)
+      for (const span of spans.named(`publish ${invoices}`)) {
+        assert.ok(traces.delete(span.spanContext().traceId), 'each trace has one invoice')
+      }
+    }),
+  )
+
+  test(
+    'a publisher that tries again is one span; its event tells of the application’s own envelope',
+    onBroker(async ({ connection, queue, closing }, spans) => {
+      const orders = await queue()
+      const publisher = closing(connection.createPublisher({ confirm: true, maxAttempts: 2 }))
+      const retried: unknown[] = []
+      publisher.on('retry', (_error: unknown, envelope: unknown) => retried.push(envelope))
+      const envelope = { exchange: 'no-such-exchange', routingKey: orders }
+      await assert.rejects(publisher.send(envelope, '1'), { code: 'NOT_FOUND' })
+      assert.equal(retried[0], envelope)
+      const [send, ...more] = spans.finished()
+      assert.deepEqual(more, [])
+      assert.equal(send?.status.code, 2)
+      assert.equal(send?.attributes['error.type'], 'NOT_FOUND')
+    }),
+  )
+
+  test('a publish that never gets a connection has failed, in its span too', () =>
+    withSpans(async (spans) => {
+      const { hostname } = address
+      const connection = new Connection({ hostname, port: 9, acquireTimeout: 50 })
+      connection.on('error', () => {})
+      const publisher = connection.createPublisher()
+      await assert.rejects(publisher.send('orders', '1'), { code: 'TIMEOUT' })
+      await connection.close()
+      const [send] = spans.finished()
+      assert.equal(send?.attributes['error.type'], 'TIMEOUT')
+      assert.equal(send?.attributes['server.port'], 9)
+    }))
+
+  test('when the connection is lost, what was on its way has failed, and what was being handled comes again', async () => {
+    await using proxy = await tcpProxy({ target: new URL(url).host })
+    await withSpans(async (spans) => {
+      const { username, password } = address
+      const connection = new Connection({
+        hostname: '127.0.0.1',
+        port: proxy.port,
+        username,
+        password,
+        retryLow: 50,
+      })
+      connection.on('error', () => {})
+      const queue = `orders-${crypto.randomUUID()}`
+      await connection.queueDeclare(queue)
+      const publisher = connection.createPublisher({ confirm: true })
+      let handled = 0
+      let release = () => {}
+      const cut = new Promise<void>((resolve) => {
+        release = resolve
+      })
+      const consumer = connection.createConsumer({ queue }, async () => {
+        if (handled++ === 0) await cut
+      })
+      consumer.on('error', () => {})
+      await publisher.send(queue, '1')
+      await eventually(() => assert.equal(handled, 1))
+      proxy.stall('toClient')
+      const lost = assert.rejects(publisher.send('elsewhere', '2'))
+      proxy.cut()
+      await proxy.restore()
+      await lost
+      release()
+      await ended(`process ${queue}`, 2)
+      await consumer.close()
+      await publisher.close()
+      await connection.queueDelete(queue)
+      await connection.close()
+      assert.equal(spans.named('publish elsewhere')[0]?.status.code, 2)
+      const [first, second] = spans.named(`process ${queue}`)
+      assert.equal(second?.links[1]?.context.spanId, first?.spanContext().spanId)
+      assert.equal(second?.attributes['throughline.attempt'], 2)
+    })
+  })
+
+  test(
+    'what the broker gave to a dead letter exchange is linked to the attempt that dropped it',
+    onBroker(async ({ connection, queue, closing }, spans) => {
+      const dead = await queue()
+      const orders = `${dead}-first`
+      const options = {
+        arguments: { 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': dead },
+        exclusive: true,
+      }
+      closing(connection.createConsumer({ queue: orders, queueOptions: options }, () => ConsumerStatus.DROP))
+      closing(connection.createConsumer({ queue: dead }, (_message: AsyncMessage) => {}))
+      await eventually(() =>
+        closing(connection.createPublisher({ confirm: true })).send({ routingKey: orders }, '1'),
+      )
+      await ended(`process ${dead}`)
+      const [attempt] = spans.named(`process ${orders}`)
+      const [letter] = spans.named(`process ${dead}`)
+      assert.equal(letter?.attributes['throughline.dead_letter.reason'], 'rejected')
+      assert.equal(letter?.links[1]?.context.spanId, attempt?.spanContext().spanId)
+      assert.deepEqual(letter?.links[1]?.attributes, { dead_letter: true })
+    }),
+  )
+
+  test(
+    'messages are counted',
+    onBroker(async ({ connection, queue, closing }) => {
+      const metrics = recordMetrics()
+      const orders = await queue()
+      const publisher = closing(connection.createPublisher())
+      closing(connection.createConsumer({ queue: orders }, () => {}))
+      await publisher.send(orders, '1')
+      await ended(`process ${orders}`)
+      const series = await metrics.series()
+      await metrics.stop()
+      assert.deepEqual(
+        series.map(({ name, count, attributes }) => [name, count, attributes['messaging.operation.name']]),
+        [
+          ['messaging.client.sent.messages', 1, 'publish'],
+          ['messaging.client.operation.duration', 1, 'publish'],
+          ['messaging.client.consumed.messages', 1, 'process'],
+          ['messaging.process.duration', 1, 'process'],
+          ['throughline.queue.duration', 1, 'process'],
+        ],
+      )
+    }),
+  )
+})

@@ -20,7 +20,7 @@ export interface Redeliveries {
   begin(processes: Processes, received: Received, own: object, isAcknowledged: boolean): Handling | undefined
 }
 
-/** Of more messages without an outcome the oldest are forgotten. */
+/** Of more messages without an outcome the oldest are forgotten, half of them at a time: a map's oldest entry is dear to find. */
 const MAX_MESSAGES = 10_000
 
 /**
@@ -28,17 +28,22 @@ const MAX_MESSAGES = 10_000
  * it as a retry, in another one, where the broker has moved it, as a dead letter.
  */
 export function createRedeliveries(): Redeliveries {
-  const last = new Map<string, Failed>()
+  let recent = new Map<string, Failed>()
+  let older = new Map<string, Failed>()
+
+  const lastOf = (identity: string) => recent.get(identity) ?? older.get(identity)
 
   function remember(identity: string, attempt: Failed): void {
-    last.delete(identity)
-    if (last.size >= MAX_MESSAGES) {
-      for (const oldest of last.keys()) {
-        last.delete(oldest)
-        break
-      }
+    if (recent.size >= MAX_MESSAGES / 2) {
+      older = recent
+      recent = new Map()
     }
-    last.set(identity, attempt)
+    recent.set(identity, attempt)
+  }
+
+  function forget(identity: string): void {
+    recent.delete(identity)
+    older.delete(identity)
   }
 
   return {
@@ -46,13 +51,14 @@ export function createRedeliveries(): Redeliveries {
       const delivery = deliveryOf(received)
       const name = nameOf(received)
       const identity = isAcknowledged && name !== undefined ? `${received.queue} ${name}` : undefined
-      const before = delivery.redelivered && identity !== undefined ? last.get(identity) : undefined
+      const before = delivery.redelivered && identity !== undefined ? lastOf(identity) : undefined
       const attempt = Math.max(delivery.attempt, (before?.attempt ?? 0) + 1)
-      const processing = processes.one({ delivery: { ...delivery, attempt }, own, previous: before?.span })
+      const counted = attempt === delivery.attempt ? delivery : { ...delivery, attempt }
+      const processing = processes.one({ delivery: counted, own, previous: before?.span })
       if (processing === undefined) return undefined
       const { span } = processing.process
       const { deadLettered } = delivery
-      const rejected = deadLettered === undefined ? undefined : last.get(`${deadLettered.queue} ${name}`)
+      const rejected = deadLettered === undefined ? undefined : lastOf(`${deadLettered.queue} ${name}`)
       if (rejected !== undefined) {
         span.addLink({ context: rejected.span.spanContext(), attributes: { dead_letter: true } })
       }
@@ -67,7 +73,7 @@ export function createRedeliveries(): Redeliveries {
         told(outcome) {
           this.returned = outcome
           this.threw = outcome
-          if (outcome === 'accept' && identity !== undefined) last.delete(identity)
+          if (outcome === 'accept' && identity !== undefined) forget(identity)
         },
       }
     },

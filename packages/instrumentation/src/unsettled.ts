@@ -8,7 +8,7 @@ export interface Unsettled {
   settle(channel: object, deliveryTag: number, multiple: boolean, outcome: Settlement['outcome']): void
 }
 
-/** Of more on one channel the oldest are forgotten: its application acknowledges nothing. */
+/** Of more on one channel all are forgotten: its application acknowledges nothing. */
 const MAX_MESSAGES = 10_000
 
 export function createUnsettled(): Unsettled {
@@ -21,12 +21,7 @@ export function createUnsettled(): Unsettled {
         messages = new Map()
         channels.set(channel, messages)
       }
-      if (messages.size >= MAX_MESSAGES) {
-        for (const oldest of messages.keys()) {
-          messages.delete(oldest)
-          break
-        }
-      }
+      if (messages.size >= MAX_MESSAGES) messages.clear()
       messages.set(deliveryTag, handling)
     },
 

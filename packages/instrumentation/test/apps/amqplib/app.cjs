@@ -1,0 +1,4 @@
+const { run } = require('./scenario.cjs')
+const amqplib = require('amqplib')
+
+run(amqplib)

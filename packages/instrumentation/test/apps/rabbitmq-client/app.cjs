@@ -1,0 +1,4 @@
+const { run } = require('./scenario.cjs')
+const { Connection } = require('rabbitmq-client')
+
+run({ Connection })

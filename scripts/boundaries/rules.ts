@@ -36,7 +36,7 @@ export const rules: Readonly<Record<string, Rule>> = {
   'packages/mqtt': transport,
   'packages/rabbitmq': transport,
   // Of the clients that it wraps it knows no more than their shapes: the application brings them.
-  'packages/instrumentation': { workspace: ['core', 'core/tracing'], tests: ['explorer'] },
+  'packages/instrumentation': { workspace: ['core', 'core/tracing'], tests: ['explorer', 'mqtt'] },
   'packages/testkit': { workspace: ['core'] },
   'packages/bridge': { workspace: ['core', ...everyTransport], never: ['@opentelemetry/sdk*'] },
   'packages/explorer': { workspace: [], never: ['@opentelemetry/*'] },

@@ -1,5 +1,6 @@
 import { AmqplibInstrumentation } from './clients/amqplib.ts'
 import { KafkaJsInstrumentation } from './clients/kafkajs.ts'
+import { MqttInstrumentation } from './clients/mqtt.ts'
 import { PlatformaticKafkaInstrumentation } from './clients/platformatic-kafka.ts'
 import { RabbitmqClientInstrumentation } from './clients/rabbitmq-client.ts'
 import type { ClientInstrumentation } from './instrumentation.ts'
@@ -11,6 +12,7 @@ const classes = {
   kafkajs: KafkaJsInstrumentation,
   'rabbitmq-client': RabbitmqClientInstrumentation,
   '@platformatic/kafka': PlatformaticKafkaInstrumentation,
+  mqtt: MqttInstrumentation,
 } as const
 
 export type ClientName = keyof typeof classes

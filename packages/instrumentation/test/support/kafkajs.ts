@@ -89,12 +89,7 @@ export async function read(t: TestContext, kafka: Kafka, topic: string, count: n
   return messages
 }
 
-/** Freezes what an application gives, all of it, so that a change would throw. */
-export function frozen<Value>(value: Value): Value {
-  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return value
-  for (const each of Object.values(value)) frozen(each)
-  return Object.freeze(value)
-}
+export { frozen } from './frozen.ts'
 
 /** Attributes that differ from run to run. */
 export const OMIT = ['server.port', 'throughline.sent_at']

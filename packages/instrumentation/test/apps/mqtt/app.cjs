@@ -1,0 +1,4 @@
+const mqtt = require('mqtt')
+const { run } = require('./scenario.cjs')
+
+run(mqtt)

@@ -120,15 +120,17 @@ describe('handleMessage of an application that uses MQTT.js', () => {
     })
   })
 
-  test('leaves no trace of a message that the application emits itself', (t) =>
+  test('is as it was after messages that the application emits itself', (t) =>
     withSpans(async (spans) => {
       const topic = uniqueTopic()
       const client = await connect(t)
       const handleMessage: HandleMessage = (_packet, callback) => callback()
       client.handleMessage = handleMessage
       const packet = { cmd: 'publish', topic, payload: 'x', qos: 0, retain: false, dup: false }
-      client.emit('message', topic, Buffer.from('x'), packet as never)
-      await eventually(() => assert.equal(spans.named(`process ${topic}`).length, 1))
+      for (const payload of ['one', 'two']) {
+        client.emit('message', topic, Buffer.from(payload), { ...packet, payload } as never)
+      }
+      await eventually(() => assert.equal(spans.named(`process ${topic}`).length, 2))
       assert.equal(client.handleMessage, handleMessage)
     }))
 })

@@ -61,11 +61,15 @@ export interface TracedClient {
   readonly unconfirmed: Set<Send>
 }
 
-/** Whatever is first asked of a client is when its options are read: MQTT.js has filled them in by then. */
-export function createTracedClients({
-  config,
-  scope,
-}: Tracing<ClientInstrumentationConfig>): (client: MqttClient) => TracedClient {
+/** What is kept of the clients that there are. */
+export interface TracedClients {
+  /** Made when a client first sends or receives; its options are read then, MQTT.js has filled them in. */
+  of(client: MqttClient): TracedClient
+  /** Undefined for one that has done neither. */
+  known(client: MqttClient): TracedClient | undefined
+}
+
+export function createTracedClients({ config, scope }: Tracing<ClientInstrumentationConfig>): TracedClients {
   const known = new WeakMap<MqttClient, TracedClient>()
 
   function create({ options }: MqttClient): TracedClient {
@@ -83,13 +87,16 @@ export function createTracedClients({
     }
   }
 
-  return (client) => {
-    let traced = known.get(client)
-    if (traced === undefined) {
-      traced = create(client)
-      known.set(client, traced)
-    }
-    return traced
+  return {
+    of(client) {
+      let traced = known.get(client)
+      if (traced === undefined) {
+        traced = create(client)
+        known.set(client, traced)
+      }
+      return traced
+    },
+    known: (client) => known.get(client),
   }
 }
 

@@ -3,7 +3,7 @@ import { headersOf, withHeaders } from '../headers.ts'
 import type { Published, PublishPacket } from '../mqtt.ts'
 import type { Method } from '../patches.ts'
 import type { Hop, Send } from '../sends.ts'
-import type { MqttClient, MqttProperties, TracedClient } from './mqtt-client.ts'
+import type { MqttClient, MqttProperties, TracedClient, TracedClients } from './mqtt-client.ts'
 
 interface PublishOptions {
   readonly qos?: number
@@ -20,13 +20,14 @@ interface Call {
 }
 
 /** Runs MQTT.js's `publish` in a span, with the context in a copy of the options. */
-export function tracedPublish(publish: Method, tracedOf: (client: MqttClient) => TracedClient): Method {
+export function tracedPublish(publish: Method, clients: TracedClients): Method {
   return function (this: MqttClient, ...args) {
     const started = guarded('MQTT.js publish', () => {
       const call = callOf(args)
-      const traced = tracedOf(this)
-      const send = call === undefined ? undefined : startSend(this, traced, call)
-      return call === undefined || send === undefined ? undefined : { call, traced, send }
+      if (call === undefined) return undefined
+      const traced = clients.of(this)
+      const send = startSend(this, traced, call)
+      return send && { call, traced, send }
     })
     if (started === undefined) return publish.apply(this, args)
     const { call, traced, send } = started
@@ -54,7 +55,9 @@ export function tracedPublish(publish: Method, tracedOf: (client: MqttClient) =>
 }
 
 /** Ends the spans of what a client cannot send any more. */
-export function endUnconfirmed({ unconfirmed }: TracedClient): void {
+export function endUnconfirmed(client: MqttClient, clients: TracedClients): void {
+  const unconfirmed = clients.known(client)?.unconfirmed
+  if (unconfirmed === undefined) return
   for (const send of unconfirmed) {
     send.end({ ok: false, error: new Error('the client was ended before the message was confirmed') })
   }

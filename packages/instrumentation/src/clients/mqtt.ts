@@ -37,17 +37,17 @@ interface MqttModule {
 /** Wraps the methods that all clients have in common. What a client emits, it emits through `emit`: nothing is listened to. */
 function patchClient(prototype: MqttClient, tracing: Tracing<ClientInstrumentationConfig>): void {
   const { patches } = tracing
-  const tracedOf = createTracedClients(tracing)
+  const clients = createTracedClients(tracing)
   const { handleMessage: byDefault } = prototype
 
-  patches.wrap(prototype, 'publish', (publish) => tracedPublish(publish, tracedOf))
+  patches.wrap(prototype, 'publish', (publish) => tracedPublish(publish, clients))
 
   patches.wrap(
     prototype,
     'subscribe',
     (subscribe) =>
       function (...args) {
-        guarded('MQTT.js subscribe', () => tracedOf(this).filters.add(filtersOf(args[0])))
+        guarded('MQTT.js subscribe', () => clients.of(this).filters.add(filtersOf(args[0])))
         return subscribe.apply(this, args)
       },
   )
@@ -57,7 +57,7 @@ function patchClient(prototype: MqttClient, tracing: Tracing<ClientInstrumentati
     'unsubscribe',
     (unsubscribe) =>
       function (...args) {
-        guarded('MQTT.js unsubscribe', () => tracedOf(this).filters.remove(filtersOf(args[0])))
+        guarded('MQTT.js unsubscribe', () => clients.of(this).filters.remove(filtersOf(args[0])))
         return unsubscribe.apply(this, args)
       },
   )
@@ -69,7 +69,7 @@ function patchClient(prototype: MqttClient, tracing: Tracing<ClientInstrumentati
       function (...args) {
         const returned = end.apply(this, args)
         // Between two connections nothing follows, and MQTT.js may wait for confirmations for ever.
-        if (isOffline(this)) guarded('MQTT.js end', () => endUnconfirmed(tracedOf(this)))
+        if (isOffline(this)) guarded('MQTT.js end', () => endUnconfirmed(this, clients))
         return returned
       },
   )
@@ -82,18 +82,18 @@ function patchClient(prototype: MqttClient, tracing: Tracing<ClientInstrumentati
         const [event] = args
         if (event === 'message') return emitMessage(this, emit, args)
         if (event === 'end' || (event === 'close' && this.disconnecting)) {
-          guarded('MQTT.js end', () => endUnconfirmed(tracedOf(this)))
+          guarded('MQTT.js end', () => endUnconfirmed(this, clients))
         }
         return emit.apply(this, args)
       },
   )
 
   /** The event of a message, with its listeners in the message's context. */
-  function emitMessage(client: MqttClient, emit: Method, args: readonly unknown[]): unknown {
+  function emitMessage(client: MqttClient, emit: Method, args: unknown[]): unknown {
     const isFollowed = client.handleMessage !== byDefault
-    if (!isFollowed && client.listenerCount('message') === 0) return emit.apply(client, [...args])
-    const started = guarded('MQTT.js message', () => startProcess(tracedOf(client), args))
-    if (started === undefined) return emit.apply(client, [...args])
+    if (!isFollowed && client.listenerCount('message') === 0) return emit.apply(client, args)
+    const started = guarded('MQTT.js message', () => startProcess(clients.of(client), args))
+    if (started === undefined) return emit.apply(client, args)
     const { processing, acknowledges, end } = started
     const { context } = processing
     const promises: Promise<unknown>[] = []
@@ -189,10 +189,10 @@ function filtersOf(filters: unknown): readonly string[] {
 function callListeners(
   client: MqttClient,
   emit: Method,
-  args: readonly unknown[],
+  args: unknown[],
   promises: Promise<unknown>[],
 ): unknown {
-  if (emit !== EventEmitter.prototype.emit) return emit.apply(client, [...args])
+  if (emit !== EventEmitter.prototype.emit) return emit.apply(client, args)
   const [, ...given] = args
   const listeners = client.rawListeners('message')
   for (const listener of listeners) {

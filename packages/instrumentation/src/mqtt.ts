@@ -7,8 +7,8 @@ export const mqtt: System = {
   name: 'mqtt',
   sendOperation: 'publish',
   hasManyDestinations: true,
-  // User properties have the attributes' bare names (CloudEvents MQTT binding 1.0.2 §3.1).
   saysSentAt: true,
+  // User properties have the attributes' bare names (CloudEvents MQTT binding 1.0.2 §3.1).
   eventHeaders: { prefixes: [''] },
   attributes: {
     sent: () => ({}),

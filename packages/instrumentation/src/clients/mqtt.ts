@@ -139,6 +139,8 @@ function startProcess(
   const processing = processes.one({
     delivery: deliveryOf(topic, packet, filters.placeOf(topic), (before?.attempt ?? 0) + 1),
     own: packet,
+    // A listener may feed a loop or a queue; which, cannot be told.
+    isLooped: true,
     previous: before?.span,
   })
   if (processing === undefined) return undefined

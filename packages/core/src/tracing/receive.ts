@@ -23,6 +23,7 @@ export interface ReceiveStart {
   readonly active: Context
 }
 
+/** A message that was got, and the span of having got it. */
 export interface ReceiveSpan {
   readonly span: Span
   /** To handle the message in: its hop context, as far as that is trusted. */

@@ -2,6 +2,7 @@ import { isWrapped } from '@opentelemetry/instrumentation'
 import { isTraced } from '@throughline/core'
 import { used } from './first-use.ts'
 import { guarded, warnOnce } from './guard.ts'
+import { datadogTraces } from './rivals.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: a wrapper passes on whatever its original takes and gives
 export type Method = (this: any, ...args: any[]) => any
@@ -32,6 +33,7 @@ export interface Patches {
 /** `enabled`: asked at each call. `client` names it in warnings: `kafkajs`. */
 export function createPatches(client: string, enabled: () => boolean): Patches {
   const restores: (() => void)[] = []
+  const isDatadogs = datadogTraces(client, process.env)
 
   function replace(target: object, name: string | symbol, original: unknown, wrapper: object): void {
     const undo = put(target, name, original, wrapper)
@@ -42,7 +44,7 @@ export function createPatches(client: string, enabled: () => boolean): Patches {
     const wasWrapped = isWrapped(original)
     const wrapped: Method = function (...args) {
       if (!enabled() || isTraced(this)) return original.apply(this, args)
-      if (wasWrapped || stepsBack(this, name, wrapped)) {
+      if (wasWrapped || isDatadogs() || isWrappedAround(this, name, wrapped)) {
         warnOfRival(client)
         return original.apply(this, args)
       }
@@ -120,10 +122,9 @@ function methodOf(target: object, name: string | symbol): Method | undefined {
   return typeof method === 'function' && !own.has(method) ? (method as Method) : undefined
 }
 
-/** True where another instrumentation has wrapped ours, or a vendor's tracer is at work in the process. */
+/** True where another instrumentation has wrapped ours. */
 // biome-ignore lint/suspicious/noExplicitAny: whatever the method was called on
-function stepsBack(self: any, name: string | symbol, wrapped: Method): boolean {
-  if ('_ddtrace' in globalThis) return true
+function isWrappedAround(self: any, name: string | symbol, wrapped: Method): boolean {
   const outermost: unknown = self?.[name]
   return outermost !== wrapped && typeof outermost === 'function' && isWrapped(outermost)
 }

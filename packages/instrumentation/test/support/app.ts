@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { findPackageJSON } from 'node:module'
 import { dirname, join, sep } from 'node:path'
 import { type ProgramOptions, type ProgramRun, runProgram } from './program.ts'
@@ -21,7 +21,9 @@ export async function runApp({ client, version, format, ...options }: AppOptions
   const folder = join(APPS, client.replace('@', '').replace('/', '-'))
   const run = await (version === 'newest'
     ? runProgram(join(folder, `app.${format}`), options)
-    : withOldest(client, folder, (copy) => runProgram(join(copy, `app.${format}`), options)))
+    : withCopy(client, folder, { of: `${client}-oldest` }, (copy) =>
+        runProgram(join(copy, `app.${format}`), options),
+      ))
   if (run.exitCode !== 0) {
     throw new Error(
       `${client} app.${format} ended with ${run.exitCode ?? run.signal}:\n${run.stdout}\n${run.stderr}`,
@@ -31,29 +33,35 @@ export async function runApp({ client, version, format, ...options }: AppOptions
 }
 
 /**
- * A copy of an app beside a copy of its client, both removed afterwards. Loaders' hooks know a module by the name of its
- * folder, so the alias would not be found.
+ * A copy of a folder of programs beside a copy of their client, both removed afterwards. Loaders' hooks know a module by the
+ * name of its folder, so an alias would not be found.
+ *
+ * @param of the package that is copied, an alias; default the client itself
+ * @param version written into the copy's `package.json`
  */
-async function withOldest<Result>(
+export async function withCopy<Result>(
   client: string,
-  app: string,
+  programs: string,
+  { of = client, version }: { readonly of?: string; readonly version?: string },
   run: (folder: string) => Promise<Result>,
 ): Promise<Result> {
-  const manifest = findPackageJSON(`${client}-oldest`, import.meta.url)
-  if (manifest === undefined) throw new Error(`${client}-oldest is not installed`)
-  const alias = dirname(manifest)
-  // Below the node_modules where the alias is, so that what it needs is found from the copy too.
-  const nodeModules = alias.slice(
-    0,
-    alias.lastIndexOf(`${sep}node_modules${sep}`) + `${sep}node_modules`.length,
-  )
-  const cache = join(nodeModules, '.cache/throughline')
+  const manifest = findPackageJSON(of, import.meta.url)
+  if (manifest === undefined) throw new Error(`${of} is not installed`)
+  const original = dirname(manifest)
+  // Below the node_modules where the original is, so that what it needs is found from the copy too.
+  const end = original.lastIndexOf(`${sep}node_modules${sep}`) + `${sep}node_modules`.length
+  const cache = join(original.slice(0, end), '.cache/throughline')
   mkdirSync(cache, { recursive: true })
-  const folder = mkdtempSync(join(cache, 'oldest-'))
+  const folder = mkdtempSync(join(cache, 'copy-'))
   try {
-    cpSync(alias, join(folder, 'node_modules', client), { recursive: true })
-    cpSync(app, join(folder, 'app'), { recursive: true })
-    return await run(join(folder, 'app'))
+    const copy = join(folder, 'node_modules', client)
+    cpSync(original, copy, { recursive: true })
+    cpSync(programs, join(folder, 'programs'), { recursive: true })
+    if (version !== undefined) {
+      const own: object = JSON.parse(readFileSync(manifest, 'utf8'))
+      writeFileSync(join(copy, 'package.json'), JSON.stringify({ ...own, version }))
+    }
+    return await run(join(folder, 'programs'))
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }

@@ -10,11 +10,13 @@ import type { ClientInstrumentationConfig } from './options.ts'
 const classes = {
   amqplib: AmqplibInstrumentation,
   kafkajs: KafkaJsInstrumentation,
+  mqtt: MqttInstrumentation,
   'rabbitmq-client': RabbitmqClientInstrumentation,
   '@platformatic/kafka': PlatformaticKafkaInstrumentation,
   mqtt: MqttInstrumentation,
 } as const
 
+/** Name of the npm package of a client that is known. */
 export type ClientName = keyof typeof classes
 
 export const clientNames = Object.keys(classes) as readonly ClientName[]

@@ -1,5 +1,4 @@
-import type { MeterProvider, Tracer } from '@opentelemetry/api'
-import { metrics } from '@opentelemetry/api'
+import { type MeterProvider, metrics, type Tracer, type TracerProvider, trace } from '@opentelemetry/api'
 import {
   InstrumentationBase,
   InstrumentationNodeModuleDefinition,
@@ -9,6 +8,7 @@ import type { Scope } from '@throughline/core/tracing'
 import { guarded, warnOnce } from './guard.ts'
 import type { ClientInstrumentationConfig } from './options.ts'
 import { createPatches, type Patches } from './patches.ts'
+import { registeredTracers } from './tracers.ts'
 import { version } from './version.ts'
 
 /** Which client, and which of its versions. */
@@ -75,6 +75,10 @@ export abstract class ClientInstrumentation<
       (file) => new InstrumentationNodeModuleFile(`${client}/${file}`, ['*'], patchFile(file), restore),
     )
     return new InstrumentationNodeModuleDefinition(client, ['*'], undefined, undefined, wrapped)
+  }
+
+  override setTracerProvider(provider: TracerProvider): void {
+    super.setTracerProvider(provider === trace.getTracerProvider() ? registeredTracers : provider)
   }
 
   override setMeterProvider(provider: MeterProvider): void {

@@ -29,6 +29,8 @@ export interface ClientInstrumentationConfig
   readonly template?: (destination: string) => string | undefined
   /** Destinations that are left alone: their names, or patterns of them. */
   readonly ignore?: readonly (string | RegExp)[]
+  /** Called with the span of a message that is sent: for attributes of one's own. */
   readonly producerHook?: MessageHook
+  /** The same of a message that is handled, the first one of a batch. */
   readonly consumerHook?: MessageHook
 }

@@ -9,7 +9,8 @@ import { onFirstUse } from './first-use.ts'
 import { guarded, warnOnce } from './guard.ts'
 import { hookImports } from './hooks.ts'
 import { logLevelOf, withLogger } from './log.ts'
-import { flushes, hasSdk, registeredTracers, setUpSdk } from './sdk.ts'
+import { flushes, setUpSdk } from './sdk.ts'
+import { hasSdk } from './tracers.ts'
 
 /** Set in a process once it is registered, whichever copy of this package did it. */
 const REGISTERED = Symbol.for('@throughline/instrumentation/register')
@@ -33,7 +34,7 @@ function register(): void {
     ...options,
     clients: Object.fromEntries([...disabled].map((name) => [name, { enabled: false }])),
   })
-  registerInstrumentations({ instrumentations, tracerProvider: registeredTracers })
+  registerInstrumentations({ instrumentations })
   onFirstUse(() => {
     if (hasSdk()) return
     guarded("setting OpenTelemetry's SDK up", () => {

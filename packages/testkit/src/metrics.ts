@@ -1,5 +1,5 @@
-import { type Attributes, metrics } from '@opentelemetry/api'
-import { DataPointType, MeterProvider, MetricReader } from '@opentelemetry/sdk-metrics'
+import { type Attributes, type MeterProvider, metrics } from '@opentelemetry/api'
+import { DataPointType, MetricReader, MeterProvider as SdkMeterProvider } from '@opentelemetry/sdk-metrics'
 
 /** One series of a metric, summed up since the recorder's start. */
 export interface MetricSeries {
@@ -16,9 +16,10 @@ export interface MetricSeries {
 
 /** The metrics that were counted since `recordMetrics`. */
 export interface MetricRecorder {
+  readonly meterProvider: MeterProvider
   /** All series so far, those of one metric where a name is given. */
   series(name?: string): Promise<readonly MetricSeries[]>
-  /** Takes the global meter provider away again. */
+  /** Ends it, and takes the global meter provider away again. */
   stop(): Promise<void>
 }
 
@@ -27,16 +28,20 @@ class ManualReader extends MetricReader {
   protected override async onShutdown(): Promise<void> {}
 }
 
-/** Records metrics through the real SDK, as the process's global meter provider. Throws when there is one already. */
-export function recordMetrics(): MetricRecorder {
+/**
+ * Records metrics through the real SDK, as the process's global meter provider unless `global` is false. Throws when there is
+ * one already.
+ */
+export function recordMetrics({ global = true }: { readonly global?: boolean } = {}): MetricRecorder {
   const reader = new ManualReader()
-  const provider = new MeterProvider({ readers: [reader] })
-  if (!metrics.setGlobalMeterProvider(provider)) {
+  const provider = new SdkMeterProvider({ readers: [reader] })
+  if (global && !metrics.setGlobalMeterProvider(provider)) {
     throw new Error(
       'a global meter provider is already set; record metrics before anything else registers an SDK',
     )
   }
   return {
+    meterProvider: provider,
     async series(wanted) {
       const { resourceMetrics } = await reader.collect()
       const all = resourceMetrics.scopeMetrics.flatMap((scope) => scope.metrics)
@@ -65,7 +70,7 @@ export function recordMetrics(): MetricRecorder {
       })
     },
     async stop() {
-      metrics.disable()
+      if (global) metrics.disable()
       await provider.shutdown()
     },
   }

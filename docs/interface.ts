@@ -15,8 +15,10 @@ export interface Member {
  */
 export function membersOf(source: string, name: string): readonly Member[] {
   const lines = source.split('\n')
-  const start = lines.findIndex((line) => new RegExp(`^export interface ${name}\\b.*\\{$`).test(line))
-  if (start < 0) throw new Error(`there is no interface ${name}`)
+  const named = lines.findIndex((line) => new RegExp(`^export interface ${name}\\b`).test(line))
+  if (named < 0) throw new Error(`there is no interface ${name}`)
+  // What it extends may stand on lines of its own.
+  const start = lines.findIndex((line, index) => index >= named && line.endsWith('{'))
   const members: Member[] = []
   const parents: string[] = []
   let text: string[] = []

@@ -1,13 +1,17 @@
 import assert from 'node:assert/strict'
-import { type ExecFileSyncOptions, execFileSync, spawnSync } from 'node:child_process'
+import { type ExecFileSyncOptions, execFile, execFileSync, spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import { promisify } from 'node:util'
+import { otlpSink } from '@throughline/testkit'
 import { packAll } from '../scripts/pack.ts'
 
 /** The oldest Node that the packages promise to run on, as the npm package of its binary. */
 const OLDEST_NODE = `node-${process.platform}-${process.arch}@22.22.0`
+/** A client of the application's, for the instrumentation. */
+const KAFKAJS = 'kafkajs@2.2.4'
 const root = join(import.meta.dirname, '..')
 const folder = mkdtempSync(join(tmpdir(), 'throughline-packed-'))
 const options: ExecFileSyncOptions = { cwd: folder, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }
@@ -20,13 +24,14 @@ import { mqtt } from '@throughline/mqtt'
 import { rabbitmq } from '@throughline/rabbitmq'
 import { startBridge } from '@throughline/bridge'
 import { startExplorer } from '@throughline/explorer'
+import { createInstrumentations } from '@throughline/instrumentation'
 import { memoryTransport } from '@throughline/testkit'
 import { conformance } from '@throughline/testkit/conformance'
 
 const event = createEvent({ type: 't', source: '/s', data: { n: 1 } })
 const message = memoryTransport().binding.encode(event, { mode: 'binary' })
 const type: string | null = headerText(message.headers, 'ce_type')
-const made: readonly unknown[] = [http, kafka, mqtt, rabbitmq, startBridge, conformance]
+const made: readonly unknown[] = [http, kafka, mqtt, rabbitmq, startBridge, conformance, createInstrumentations]
 if (type !== 't' || made.some((each) => typeof each !== 'function')) throw new Error('not whole')
 
 const explorer = await startExplorer({ listen: '127.0.0.1:0', otlpHttp: '127.0.0.1:0', dataDir: process.argv[2] ?? '' })
@@ -36,6 +41,13 @@ await explorer.close()
 console.log('whole under ' + process.version)
 `
 
+const service = `
+import { Kafka, logLevel } from 'kafkajs'
+
+const kafka = new Kafka({ brokers: ['127.0.0.1:9'], logLevel: logLevel.NOTHING })
+await kafka.producer().send({ topic: 'orders', messages: [{ value: 'one' }] }).catch(() => undefined)
+`
+
 before(() => {
   execFileSync(process.execPath, ['--conditions=@throughline/source', join(root, 'scripts/build.ts')], {
     stdio: 'pipe',
@@ -43,6 +55,7 @@ before(() => {
   const tarballs = packAll(join(folder, 'tarballs'))
   writeFileSync(join(folder, 'package.json'), '{ "private": true, "type": "module" }')
   writeFileSync(join(folder, 'program.ts'), program)
+  writeFileSync(join(folder, 'service.js'), service)
   const install = [
     'install',
     '--no-audit',
@@ -51,7 +64,7 @@ before(() => {
     '--prefer-offline',
     '--loglevel=error',
   ]
-  execFileSync('npm', [...install, ...tarballs, OLDEST_NODE], options)
+  execFileSync('npm', [...install, ...tarballs, KAFKAJS, OLDEST_NODE], options)
 })
 after(() => rmSync(folder, { recursive: true, force: true }))
 
@@ -78,6 +91,20 @@ describe('the packages as they are published, in an empty folder', () => {
     test(`run under ${name}`, () => {
       const output = execFileSync(node, ['out/program.js', join(folder, `data-${name.length}`)], options)
       assert.match(String(output), /^whole under v2[24]\./m)
+    })
+
+    test(`register traces a service under ${name}`, async () => {
+      const sink = await otlpSink()
+      const env = { ...process.env, OTEL_EXPORTER_OTLP_ENDPOINT: sink.url, OTEL_SERVICE_NAME: 'service' }
+      const args = ['--import', '@throughline/instrumentation/register', 'service.js']
+      // Not the one that blocks: the sink is in this process.
+      const { stderr } = await promisify(execFile)(node, args, { cwd: folder, env })
+      assert.equal(stderr, '')
+      assert.deepEqual(
+        sink.spans().map((span) => `${span.service}: ${span.name}`),
+        ['service: send orders'],
+      )
+      await sink.close()
     })
 
     test(`the command answers under ${name}`, () => {

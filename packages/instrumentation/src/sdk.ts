@@ -20,7 +20,10 @@ export function setUpSdk(): void {
   } else {
     start()
   }
-  for (const text of wrong) warnOnce(`setting OpenTelemetry's SDK up: ${text}`)
+  for (const text of wrong) {
+    // An exporter that is switched off is meant, and said as a warning all the same.
+    if (!text.includes('contains "none"')) warnOnce(`setting OpenTelemetry's SDK up: ${text}`)
+  }
 }
 
 /** Sends what the registered SDK has not sent yet. */

@@ -34,6 +34,11 @@ test('wrong variables are warned of and count as none', async () => {
   assert.deepEqual(treeOf(run), [sent])
 })
 
+test('exporters that are switched off are nothing to warn of', async () => {
+  const run = await runProgram(send, { env: { OTEL_TRACES_EXPORTER: 'none', OTEL_METRICS_EXPORTER: 'none' } })
+  assert.deepEqual([run.exitCode, run.stderr, run.paths], [0, '', []])
+})
+
 test('OTEL_LOG_LEVEL has one line of it printed', async () => {
   const run = await runProgram(send, { env: { OTEL_LOG_LEVEL: 'info', OTEL_TRACES_EXPORTER: 'none' } })
   const lines = run.stdout.split('\n').filter((line) => line.includes('@throughline/instrumentation:'))

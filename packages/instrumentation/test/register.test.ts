@@ -45,6 +45,7 @@ describe("an application's own import hooks go on working, and so do these", () 
   for (const [title, nodeArgs] of [
     ['set before', [...imported('own-hooks.mjs'), ...REGISTER]],
     ['set after', [...REGISTER, ...imported('own-hooks.mjs')]],
+    ["in Node's loader thread", [...imported('own-thread-hooks.mjs'), ...REGISTER]],
   ] as const) {
     test(title, async () => {
       const run = await runProgram(program('send.mjs'), { nodeArgs })

@@ -11,9 +11,8 @@ const classes = {
   amqplib: AmqplibInstrumentation,
   kafkajs: KafkaJsInstrumentation,
   mqtt: MqttInstrumentation,
-  'rabbitmq-client': RabbitmqClientInstrumentation,
   '@platformatic/kafka': PlatformaticKafkaInstrumentation,
-  mqtt: MqttInstrumentation,
+  'rabbitmq-client': RabbitmqClientInstrumentation,
 } as const
 
 /** Name of the npm package of a client that is known. */

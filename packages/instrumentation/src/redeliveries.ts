@@ -2,7 +2,7 @@ import { trace } from '@opentelemetry/api'
 import type { Settlement } from '@throughline/core'
 import type { Failed } from './attempts.ts'
 import type { Processes, Processing } from './processes.ts'
-import { deliveryOf, type Received } from './rabbitmq.ts'
+import { deliveryOf, REPLY_TO, type Received } from './rabbitmq.ts'
 
 /** One message in the application's hands, and what its end means (`Outcomes`). */
 export interface Handling {
@@ -54,7 +54,9 @@ export function createRedeliveries(): Redeliveries {
       const before = delivery.redelivered && identity !== undefined ? lastOf(identity) : undefined
       const attempt = Math.max(delivery.attempt, (before?.attempt ?? 0) + 1)
       const counted = attempt === delivery.attempt ? delivery : { ...delivery, attempt }
-      const processing = processes.one({ delivery: counted, own, previous: before?.span })
+      // An answer goes to whoever waits for it, and not to a handler.
+      const isLooped = received.queue === REPLY_TO
+      const processing = processes.one({ delivery: counted, own, isLooped, previous: before?.span })
       if (processing === undefined) return undefined
       const { span } = processing.process
       const { deadLettered } = delivery

@@ -25,22 +25,28 @@ export function noneSent(prepared: readonly unknown[], error: ThroughlineError):
 export interface OpenCalls {
   /** Counts the call until it ends, and gives it back. */
   add<T>(call: Promise<T>): Promise<T>
-  /** Resolves when all that have been added have ended, well or badly. */
-  ended(): Promise<unknown>
+  /** Resolves when none is open any more, however they ended. */
+  ended(): Promise<void>
 }
 
 /** None yet. */
 export function createOpenCalls(): OpenCalls {
-  const calls = new Set<Promise<unknown>>()
+  // A number, not a Set of promises: linked-list.ts says what a Set costs where thousands come and go.
+  let open = 0
+  let whenEnded = Promise.withResolvers<void>()
+  function end(): void {
+    if (--open > 0) return
+    whenEnded.resolve()
+    whenEnded = Promise.withResolvers()
+  }
   return {
     add(call) {
-      calls.add(call)
-      const forget = () => void calls.delete(call)
+      open++
       // Not `finally`, whose promises and closures take longer than all else of publishing a message does here.
-      call.then(forget, forget)
+      call.then(end, end)
       return call
     },
-    ended: () => Promise.allSettled(calls),
+    ended: () => (open === 0 ? Promise.resolve() : whenEnded.promise),
   }
 }
 

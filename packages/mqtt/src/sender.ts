@@ -1,5 +1,6 @@
 import {
   asUnavailable,
+  createLinkedList,
   PermanentError,
   type PublishResult,
   type ThroughlineError,
@@ -47,7 +48,7 @@ export function createSender(endpoint: Endpoint): Sender {
   const clientId = clientIdOf(endpoint, 'pub')
   const rivalry = createRivalry(endpoint.address, clientId)
   const waiting = new Set<Entry>()
-  const inFlight = new Set<Entry>()
+  const inFlight = createLinkedList<Entry>()
   let connecting: Promise<void> | null = null
   let connection: Connection | null = null
   let takenOver: ThroughlineError | null = null
@@ -78,8 +79,7 @@ export function createSender(endpoint: Endpoint): Sender {
     connecting = null
     connection = null
     if (error.code === TAKEN_OVER_CODE) takenOver = error
-    const unconfirmed = [...inFlight, ...waiting]
-    inFlight.clear()
+    const unconfirmed = [...inFlight.clear(), ...waiting]
     waiting.clear()
     // Unconfirmed is never final for the message itself: it may be sent again once there is a connection.
     const unavailable = asUnavailable(error)
@@ -106,8 +106,12 @@ export function createSender(endpoint: Endpoint): Sender {
       finish({ ok: false, error })
     }
     const entry: Entry = { packet, finish, abandon }
-    waiting.add(entry)
-    sendWaiting()
+    if (connection !== null && waiting.size === 0 && inFlight.size < windowOf(connection)) {
+      transmit(connection, entry)
+    } else {
+      waiting.add(entry)
+      sendWaiting()
+    }
     return entry
   }
 
@@ -116,23 +120,24 @@ export function createSender(endpoint: Endpoint): Sender {
       refuseWaiting()
       return
     }
-    const { client } = connection
-    // Mosquitto breaks the connection of a client that exceeds it; MQTT.js does not look at it.
-    const limit = client.serverProperties?.receiveMaximum ?? MAX_IN_FLIGHT
     for (const entry of waiting) {
-      if (inFlight.size >= limit) return
+      if (inFlight.size >= windowOf(connection)) return
       waiting.delete(entry)
-      const refused = refusal(entry.packet, client.serverProperties ?? {}, endpoint.topicAliases)
-      if (refused === null) transmit(client, entry)
-      else entry.finish({ ok: false, error: refused })
+      transmit(connection, entry)
     }
   }
 
-  function transmit(client: Connection['client'], entry: Entry): void {
+  /** Sends it, unless the broker has announced that it would not take it. */
+  function transmit({ client }: Connection, entry: Entry): void {
+    const refused = refusal(entry.packet, client.serverProperties ?? {}, endpoint.topicAliases)
+    if (refused !== null) {
+      entry.finish({ ok: false, error: refused })
+      return
+    }
     const { topic, payload, qos, retain, properties } = entry.packet
-    inFlight.add(entry)
+    const place = inFlight.add(entry)
     client.publish(topic, payload, { qos, retain, properties }, (error, confirmed) => {
-      if (!inFlight.delete(entry)) return
+      if (!inFlight.remove(place)) return
       entry.finish(error ? { ok: false, error: publishError(topic, error) } : sent(entry.packet, confirmed))
       if (waiting.size > 0) sendWaiting()
     })
@@ -149,6 +154,11 @@ export function createSender(endpoint: Endpoint): Sender {
   }
 
   return { open, send, close }
+}
+
+/** Mosquitto breaks the connection of a client that exceeds it; MQTT.js does not look at it. */
+function windowOf({ client }: Connection): number {
+  return client.serverProperties?.receiveMaximum ?? MAX_IN_FLIGHT
 }
 
 /** OpenTelemetry's attributes of a message that was confirmed. */

@@ -2,8 +2,10 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import {
   asUnavailable,
   bufferOf,
+  createLinkedList,
   createOpenCalls,
   errorMessage,
+  type LinkedList,
   type Message,
   noneSent,
   PermanentError,
@@ -41,11 +43,15 @@ export interface RabbitmqPublisherOptions {
   readonly timeoutMs?: number
 }
 
+/** The messages of one call; an error stands for one that cannot be sent. */
+type Prepared = readonly (Outgoing | ThroughlineError)[]
+
 /** A channel in confirm mode, and what is under way on it. */
 interface Link {
   readonly connection: Connection
   readonly channel: Channel
-  readonly mandatory: Set<Outgoing>
+  /** The messages of each call, in the order of the calls. */
+  readonly calls: LinkedList<Prepared>
   /** Why the broker closed it. */
   reason?: unknown
 }
@@ -87,12 +93,12 @@ export function rabbitmqPublisher(
     refuseBlocked(connection)
     return withinLimit(connection, endpoint, async () => {
       const channel = await connection.openChannel()
-      const made: Link = { connection, channel, mandatory: new Set() }
+      const made: Link = { connection, channel, calls: createLinkedList() }
       keepBodies(channel)
       channel.on('error', (error: unknown) => {
         made.reason ??= error
       })
-      channel.on('basic.return', (returned) => noteReturn(made.mandatory, returned))
+      channel.on('basic.return', (returned) => noteReturn(outgoingOf(made.calls), returned))
       channel.once('close', () => forget(made))
       try {
         await declareTopology(channel, topology)
@@ -164,11 +170,9 @@ export function rabbitmqPublisher(
     throw new UnavailableError(message, { code: BLOCKED_CODE })
   }
 
-  function sendAll(
-    link: Link,
-    prepared: readonly (Outgoing | ThroughlineError)[],
-  ): Promise<readonly PublishResult[]> {
+  function sendAll(link: Link, prepared: Prepared): Promise<readonly PublishResult[]> {
     const results: (PublishResult | undefined)[] = new Array(prepared.length)
+    const place = link.calls.add(prepared)
     link.connection.gatherWrites()
     return new Promise((resolve) => {
       let missing = prepared.length
@@ -180,7 +184,10 @@ export function rabbitmqPublisher(
         if (missing > 0) return
         clearTimeout(timer)
         // The driver tells of a returned message a turn later than of its confirmation, which comes behind it.
-        setImmediate(() => resolve(prepared.map((each, at) => final(each, results[at]))))
+        setImmediate(() => {
+          link.calls.remove(place)
+          resolve(prepared.map((each, at) => final(each, results[at])))
+        })
       }
       function giveUp(): void {
         const message = `${address} did not confirm the message within ${timeoutMs} ms`
@@ -193,7 +200,6 @@ export function rabbitmqPublisher(
           answer(index, { ok: false, error: each })
           continue
         }
-        if (mandatory) link.mandatory.add(each)
         link.channel.basicPublish(each.envelope, each.body).then(
           () => answer(index, { ok: true }),
           (error: unknown) => answer(index, { ok: false, error: refusal(link, each, error) }),
@@ -202,9 +208,8 @@ export function rabbitmqPublisher(
     })
 
     function final(each: Outgoing | ThroughlineError, result: PublishResult | undefined): PublishResult {
-      if (!(each instanceof Error)) {
-        link.mandatory.delete(each)
-        if (each.returned !== undefined) return { ok: false, error: unroutable(each, each.returned) }
+      if (!(each instanceof Error) && each.returned !== undefined) {
+        return { ok: false, error: unroutable(each, each.returned) }
       }
       return result ?? { ok: false, error: new UnavailableError(`${address} did not answer`) }
     }
@@ -266,5 +271,11 @@ export function rabbitmqPublisher(
       closed ??= finish()
       return closed
     },
+  }
+}
+
+function* outgoingOf(calls: Iterable<Prepared>): Generator<Outgoing> {
+  for (const prepared of calls) {
+    for (const each of prepared) if (!(each instanceof Error)) yield each
   }
 }

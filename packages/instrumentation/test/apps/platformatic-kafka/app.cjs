@@ -1,0 +1,4 @@
+const kafka = require('@platformatic/kafka')
+const { run } = require('./scenario.cjs')
+
+run(kafka)

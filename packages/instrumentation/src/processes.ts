@@ -56,8 +56,8 @@ export function messageContext(message: object): Context {
   return contextsOf.get(message) ?? contexts.active()
 }
 
-/** Whether a message has been handed to the application already. */
-export function isHandled(message: object): boolean {
+/** Whether a message has been handed to the application before. */
+export function wasHandedOver(message: object): boolean {
   return contextsOf.has(message)
 }
 

@@ -21,6 +21,7 @@ import {
 } from '@throughline/core/tracing'
 import { eventOf } from './event.ts'
 import { guarded } from './guard.ts'
+import { contextInHands } from './in-hands.ts'
 import type { ClientInstrumentationConfig } from './options.ts'
 import type { Client, System } from './system.ts'
 
@@ -239,7 +240,7 @@ export function createSends(
 interface GivenContext {
   /** One that the application has put on it itself, which it keeps (messaging conventions 1.44, custom creation context). */
   readonly created?: SpanContext | undefined
-  /** The message of a batch being handled whose headers were copied: this one is sent on its behalf. */
+  /** The message of a batch or a loop whose headers were copied: this one is sent on its behalf. */
   readonly behalf?: Context | undefined
 }
 
@@ -253,7 +254,10 @@ function givenContext(headers: readonly Header[], active: Context): GivenContext
     if (created === undefined) return NONE_GIVEN
     // Only withHandled has the key.
     const handled = active.getValue(HANDLED) as Handled | undefined
-    if (handled === undefined) return { created }
+    if (handled === undefined) {
+      const behalf = contextInHands(created.spanId)
+      return behalf === undefined ? { created } : { behalf }
+    }
     if (!('spanId' in handled)) {
       const behalf = handled.get(created.spanId)
       return behalf === undefined ? { created } : { behalf }

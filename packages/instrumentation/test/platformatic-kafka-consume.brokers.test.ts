@@ -181,6 +181,26 @@ test('a loop has a message from when it is handed to it until it asks for the ne
   )
 })
 
+test('headers that are copied from a message in hand are replaced: what is sent is its next hop', async (t) => {
+  const { topic, producer, consumer, sent } = await start(t, ['one', 'two'])
+  const [next = ''] = await createTopics(t)
+  const forward = ({ value, headers }: { value: string; headers: Map<string, string> }) =>
+    producer.send({ messages: [{ topic: next, value, headers }] })
+  for await (const message of await consume(consumer, [topic])) {
+    await forward(message)
+    if (message.value === 'two') break
+  }
+  const stream = await consume(textConsumer(t), [topic])
+  stream.on('data', forward)
+  const spans = await processSpans(topic, 4)
+  assert.deepEqual(
+    recorder
+      .named(`send ${next}`)
+      .map((span) => [span.spanContext().traceId, span.parentSpanContext?.spanId]),
+    spans.map((span, index) => [sent[index % 2]?.traceId, span.spanContext().spanId]),
+  )
+})
+
 test('what the stream has fetched ahead and nobody was given has no span', async (t) => {
   const { topic, consumer } = await start(t, ['one', 'two', 'three'])
   const stream = await consume(consumer, [topic])

@@ -1,11 +1,11 @@
-import { EventEmitter } from 'node:events'
 import type { Readable } from 'node:stream'
-import { context as contexts } from '@opentelemetry/api'
 import { type Delivery, type Header, isTraced } from '@throughline/core'
 import type { Attempts } from '../attempts.ts'
 import { errorOf, guarded } from '../guard.ts'
+import { letGo, take } from '../in-hands.ts'
+import { callListeners, follow } from '../listeners.ts'
 import type { Method, Patches } from '../patches.ts'
-import { isHandled, type Processes, type Processing } from '../processes.ts'
+import { type Processes, type Processing, wasHandedOver } from '../processes.ts'
 import {
   contentTypeOf,
   headerList,
@@ -96,7 +96,7 @@ export function patchStream(
         const message = read.apply(this, args)
         // Otherwise it is read by the stream itself, to be emitted, or by an iterator.
         if (message !== null && this.readableFlowing === false && !states.get(this)?.iterators) {
-          begin(this, message)?.end(undefined, true)
+          begin(this, message)?.end()
         }
         return message
       },
@@ -106,9 +106,11 @@ export function patchStream(
       prototype,
       name,
       (iterate) =>
-        function (...args) {
+        function (this: MessagesStream, ...args) {
           const iterator = iterate.apply(this, args)
-          guarded('@platformatic/kafka iterator', () => patchIterator(this, iterator))
+          if (!isTraced(this.consumer)) {
+            guarded('@platformatic/kafka iterator', () => patchIterator(this, iterator))
+          }
           return iterator
         },
     )
@@ -131,8 +133,9 @@ export function patchStream(
     state.iterators++
 
     const handed = (result: IteratorResult<unknown>) => {
-      current?.end()
+      leave(undefined, false)
       current = result.done ? undefined : begin(stream, result.value)
+      if (current !== undefined) take(current.processing)
       if (result.done) over()
       return result
     }
@@ -141,7 +144,9 @@ export function patchStream(
       isOver = true
     }
     const leave = (failure: unknown, isLeft: boolean) => {
-      current?.end(failure, isLeft)
+      if (current === undefined) return
+      letGo(current.processing)
+      current.end(failure, isLeft)
       current = undefined
     }
     patches.wrapOwn(
@@ -180,48 +185,24 @@ export function patchStream(
     if (stream.listenerCount('data') === 0) return emit.apply(stream, args)
     const handed = begin(stream, args[1])
     if (handed === undefined) return emit.apply(stream, args)
-    const promises: Promise<unknown>[] = []
-    let isHeard: unknown
+    const end = (failure: unknown) => handed.end(failure)
     try {
-      isHeard = callListeners(stream, emit, args, handed.processing, promises)
+      // What the stream is piped into keeps messages until it comes to them, in whichever context that is.
+      const { pipes } = stateOf(stream)
+      const { heard, promises } = callListeners(stream, emit, args, handed.processing.context, pipes)
+      follow(promises, end)
+      return heard
     } catch (error) {
-      handed.end(error ?? errorOf(error))
+      end(error ?? errorOf(error))
       throw error
     }
-    follow(promises, handed)
-    return isHeard
-  }
-
-  /**
-   * As Node's own `emit` does, with the promises that listeners give, which it drops. What the stream is piped into keeps
-   * messages until it comes to them, in whichever context that is: it is called in none of theirs.
-   */
-  function callListeners(
-    stream: MessagesStream,
-    emit: Method,
-    args: unknown[],
-    { context }: Processing,
-    promises: Promise<unknown>[],
-  ): unknown {
-    if (emit !== EventEmitter.prototype.emit || EventEmitter.captureRejections) {
-      return contexts.with(context, () => emit.apply(stream, args))
-    }
-    const [, ...given] = args
-    const pipes = states.get(stream)?.pipes
-    for (const listener of stream.rawListeners('data')) {
-      const result: unknown = pipes?.has(listener)
-        ? Reflect.apply(listener, stream, given)
-        : contexts.with(context, listener as Method, stream, ...given)
-      if (result instanceof Promise) promises.push(result)
-    }
-    return true
   }
 
   /** Undefined for what is not traced, or is in the application's hands already. */
   function begin(stream: MessagesStream, message: unknown): Handed | undefined {
     return guarded('a @platformatic/kafka message', () => {
       const { consumer } = stream
-      if (!isRead(message) || isTraced(consumer) || isHandled(message)) return undefined
+      if (!isRead(message) || isTraced(consumer) || wasHandedOver(message)) return undefined
       return start(stream, message, tracedOf(consumer))
     })
   }
@@ -245,11 +226,14 @@ export function patchStream(
     return {
       processing,
       end(failure, isLeft = false) {
-        const isCommitted = message.commit === noCommit || (stream.offsetsCommitted.get(place) ?? 0n) > offset
-        processing.end(failure, isCommitted ? 'accept' : undefined)
-        const comesAgain = !isCommitted && (isLeft || failure !== undefined)
-        if (comesAgain) attempts.note(place, range, processing.process.span)
-        else if (before !== undefined) attempts.note(place, range, undefined)
+        guarded('the end of a @platformatic/kafka message', () => {
+          const isCommitted =
+            message.commit === noCommit || (stream.offsetsCommitted.get(place) ?? 0n) > offset
+          processing.end(failure, isCommitted ? 'accept' : undefined)
+          const comesAgain = !isCommitted && (isLeft || failure !== undefined)
+          if (comesAgain) attempts.note(place, range, processing.process.span)
+          else if (before !== undefined) attempts.note(place, range, undefined)
+        })
       },
     }
   }
@@ -283,25 +267,4 @@ function bodyOf(value: unknown): Uint8Array | null {
   if (value === undefined) return null
   const body = readable(value) ?? NOT_KNOWN
   return typeof body === 'string' ? Buffer.from(body) : body
-}
-
-/** Ends the span when all promises are settled, with what failed first. A rejection that nobody handles stays one. */
-function follow(promises: readonly Promise<unknown>[], handed: Handed): void {
-  if (promises.length === 0) {
-    handed.end()
-    return
-  }
-  let open = promises.length
-  let failure: unknown
-  const done = () => {
-    open--
-    if (open === 0) handed.end(failure)
-  }
-  for (const promise of promises) {
-    void promise.then(done, (error: unknown) => {
-      failure ??= error ?? errorOf(error)
-      done()
-      throw error
-    })
-  }
 }

@@ -56,7 +56,7 @@ export function messageContext(message: object): Context {
   return contextsOf.get(message) ?? contexts.active()
 }
 
-/** Whether a message has been handed to the application before. */
+/** Whether a message has been handed to a loop before. */
 export function wasHandedOver(message: object): boolean {
   return contextsOf.has(message)
 }

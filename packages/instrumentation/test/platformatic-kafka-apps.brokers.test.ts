@@ -52,7 +52,7 @@ function expected(topic: string, group: string) {
       ...place(offset),
       ...(key === undefined ? {} : { 'messaging.kafka.message.key': key }),
       'messaging.consumer.group.name': group,
-      'throughline.sent_at_source': 'header',
+      'throughline.sent_at_source': 'broker',
       'throughline.outcome': 'accept',
     },
   })

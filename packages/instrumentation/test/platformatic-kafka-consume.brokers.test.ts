@@ -76,7 +76,7 @@ test('a message that is sent and handled is a send span with its process span be
             'messaging.operation.name': 'process',
             'messaging.operation.type': 'process',
             'messaging.consumer.group.name': consumer.groupId,
-            'throughline.sent_at_source': 'header',
+            'throughline.sent_at_source': 'broker',
           },
         },
       ],
@@ -266,6 +266,19 @@ test('who reads messages by hand is handed each once', async (t) => {
   })
   await processSpans(topic, 2)
   assert.deepEqual(seen, ['one', 'two'])
+})
+
+test('a message that a listener and a loop are both given is one process span', async (t) => {
+  const { topic, consumer } = await start(t, ['one'])
+  const stream = await consume(consumer, [topic])
+  const active: (string | undefined)[] = []
+  stream.on('data', () => active.push(activeSpanId()))
+  for await (const message of stream) {
+    active.push(trace.getSpan(messageContext(message))?.spanContext().spanId)
+    break
+  }
+  const [span] = await processSpans(topic, 1)
+  assert.deepEqual(active, Array(2).fill(span?.spanContext().spanId))
 })
 
 test('what the client commits by itself is accepted', async (t) => {

@@ -45,6 +45,7 @@ interface Handed {
   end(failure?: unknown, isLeft?: boolean): void
 }
 
+/** Of a stream that is read otherwise than by listeners. */
 interface StreamState {
   /** Iterators that have not ended. */
   iterators: number
@@ -96,7 +97,7 @@ export function patchStream(
         const message = read.apply(this, args)
         // Otherwise it is read by the stream itself, to be emitted, or by an iterator.
         if (message !== null && this.readableFlowing === false && !states.get(this)?.iterators) {
-          begin(this, message)?.end()
+          begin(this, message, true)?.end()
         }
         return message
       },
@@ -134,7 +135,7 @@ export function patchStream(
 
     const handed = (result: IteratorResult<unknown>) => {
       leave(undefined, false)
-      current = result.done ? undefined : begin(stream, result.value)
+      current = result.done ? undefined : begin(stream, result.value, true)
       if (current !== undefined) take(current.processing)
       if (result.done) over()
       return result
@@ -183,13 +184,15 @@ export function patchStream(
   /** The event of a message, with its listeners in the message's context. */
   function emitMessage(stream: MessagesStream, emit: Method, args: unknown[]): unknown {
     if (stream.listenerCount('data') === 0) return emit.apply(stream, args)
-    const handed = begin(stream, args[1])
+    const state = states.get(stream)
+    const isOthersToo = state !== undefined || stream.readableFlowing !== true
+    const handed = begin(stream, args[1], isOthersToo)
     if (handed === undefined) return emit.apply(stream, args)
     const end = (failure: unknown) => handed.end(failure)
     try {
       // What the stream is piped into keeps messages until it comes to them, in whichever context that is.
-      const { pipes } = stateOf(stream)
-      const { heard, promises } = callListeners(stream, emit, args, handed.processing.context, pipes)
+      const { context } = handed.processing
+      const { heard, promises } = callListeners(stream, emit, args, context, state?.pipes)
       follow(promises, end)
       return heard
     } catch (error) {
@@ -198,18 +201,22 @@ export function patchStream(
     }
   }
 
-  /** Undefined for what is not traced, or is in the application's hands already. */
-  function begin(stream: MessagesStream, message: unknown): Handed | undefined {
+  /**
+   * Undefined for what is not traced, or was handed over before. `isLooped`: to others than listeners, or to others too;
+   * the message is remembered with its context.
+   */
+  function begin(stream: MessagesStream, message: unknown, isLooped: boolean): Handed | undefined {
     return guarded('a @platformatic/kafka message', () => {
       const { consumer } = stream
       if (!isRead(message) || isTraced(consumer) || wasHandedOver(message)) return undefined
-      return start(stream, message, tracedOf(consumer))
+      return start(stream, message, isLooped, tracedOf(consumer))
     })
   }
 
   function start(
     stream: MessagesStream,
     message: ReadMessage,
+    isLooped: boolean,
     { processes, opaqueProcesses, attempts }: TracedConsumer,
   ): Handed | undefined {
     const { topic, partition, offset, value } = message
@@ -220,6 +227,7 @@ export function patchStream(
     const processing = (isOpaque ? opaqueProcesses : processes).one({
       delivery: deliveryOf(message, (before?.attempt ?? 0) + 1),
       own: message,
+      isLooped,
       previous: before?.span,
     })
     if (processing === undefined) return undefined

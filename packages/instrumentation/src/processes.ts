@@ -56,7 +56,7 @@ export function messageContext(message: object): Context {
   return contextsOf.get(message) ?? contexts.active()
 }
 
-/** Whether a message has been handed to a loop before. */
+/** Whether a message has been handed over before, to what may be a loop. */
 export function wasHandedOver(message: object): boolean {
   return contextsOf.has(message)
 }

@@ -97,7 +97,7 @@ export function patchStream(
         const message = read.apply(this, args)
         // Otherwise it is read by the stream itself, to be emitted, or by an iterator.
         if (message !== null && this.readableFlowing === false && !states.get(this)?.iterators) {
-          begin(this, message, true)?.end()
+          begin(this, message)?.end()
         }
         return message
       },
@@ -135,7 +135,7 @@ export function patchStream(
 
     const handed = (result: IteratorResult<unknown>) => {
       leave(undefined, false)
-      current = result.done ? undefined : begin(stream, result.value, true)
+      current = result.done ? undefined : begin(stream, result.value)
       if (current !== undefined) take(current.processing)
       if (result.done) over()
       return result
@@ -184,15 +184,13 @@ export function patchStream(
   /** The event of a message, with its listeners in the message's context. */
   function emitMessage(stream: MessagesStream, emit: Method, args: unknown[]): unknown {
     if (stream.listenerCount('data') === 0) return emit.apply(stream, args)
-    const state = states.get(stream)
-    const isOthersToo = state !== undefined || stream.readableFlowing !== true
-    const handed = begin(stream, args[1], isOthersToo)
+    const handed = begin(stream, args[1])
     if (handed === undefined) return emit.apply(stream, args)
     const end = (failure: unknown) => handed.end(failure)
     try {
       // What the stream is piped into keeps messages until it comes to them, in whichever context that is.
       const { context } = handed.processing
-      const { heard, promises } = callListeners(stream, emit, args, context, state?.pipes)
+      const { heard, promises } = callListeners(stream, emit, args, context, states.get(stream)?.pipes)
       follow(promises, end)
       return heard
     } catch (error) {
@@ -201,22 +199,18 @@ export function patchStream(
     }
   }
 
-  /**
-   * Undefined for what is not traced, or was handed over before. `isLooped`: to others than listeners, or to others too;
-   * the message is remembered with its context.
-   */
-  function begin(stream: MessagesStream, message: unknown, isLooped: boolean): Handed | undefined {
+  /** Undefined for what is not traced, or was handed over before: to a listener, and then to a loop. */
+  function begin(stream: MessagesStream, message: unknown): Handed | undefined {
     return guarded('a @platformatic/kafka message', () => {
       const { consumer } = stream
       if (!isRead(message) || isTraced(consumer) || wasHandedOver(message)) return undefined
-      return start(stream, message, isLooped, tracedOf(consumer))
+      return start(stream, message, tracedOf(consumer))
     })
   }
 
   function start(
     stream: MessagesStream,
     message: ReadMessage,
-    isLooped: boolean,
     { processes, opaqueProcesses, attempts }: TracedConsumer,
   ): Handed | undefined {
     const { topic, partition, offset, value } = message
@@ -227,7 +221,8 @@ export function patchStream(
     const processing = (isOpaque ? opaqueProcesses : processes).one({
       delivery: deliveryOf(message, (before?.attempt ?? 0) + 1),
       own: message,
-      isLooped,
+      // A listener may feed a loop, too: Node's `on(stream, 'data')` does.
+      isLooped: true,
       previous: before?.span,
     })
     if (processing === undefined) return undefined

@@ -13,11 +13,11 @@ export function callListeners(
   emit: Method,
   args: unknown[],
   context: Context,
-  outside: WeakSet<object> | undefined,
-): { readonly heard: unknown; readonly promises: readonly Promise<unknown>[] } {
+  outside?: WeakSet<object>,
+): { readonly isHeard: unknown; readonly promises: readonly Promise<unknown>[] } {
   const promises: Promise<unknown>[] = []
   if (emit !== EventEmitter.prototype.emit || EventEmitter.captureRejections) {
-    return { heard: contexts.with(context, () => emit.apply(emitter, args)), promises }
+    return { isHeard: contexts.with(context, () => emit.apply(emitter, args)), promises }
   }
   const [event, ...given] = args
   const listeners = emitter.rawListeners(event as string)
@@ -27,7 +27,7 @@ export function callListeners(
       : contexts.with(context, listener as Method, emitter, ...given)
     if (result instanceof Promise) promises.push(result)
   }
-  return { heard: listeners.length > 0, promises }
+  return { isHeard: listeners.length > 0, promises }
 }
 
 /** Calls back when all promises are settled, with what failed first. A rejection that nobody handles stays one. */

@@ -1,8 +1,7 @@
-import { EventEmitter } from 'node:events'
-import { context as contexts } from '@opentelemetry/api'
 import { errorOf, guarded } from '../guard.ts'
 import { headersOf } from '../headers.ts'
 import { ClientInstrumentation, type Supported, type Tracing } from '../instrumentation.ts'
+import { callListeners, follow } from '../listeners.ts'
 import type { Received } from '../mqtt.ts'
 import type { ClientInstrumentationConfig } from '../options.ts'
 import type { Method } from '../patches.ts'
@@ -96,15 +95,15 @@ function patchClient(prototype: MqttClient, tracing: Tracing<ClientInstrumentati
     if (started === undefined) return emit.apply(client, args)
     const { processing, acknowledges, end } = started
     const { context } = processing
-    const promises: Promise<unknown>[] = []
-    let isHeard: unknown
+    let called: ReturnType<typeof callListeners>
     try {
-      isHeard = contexts.with(context, () => callListeners(client, emit, args, promises))
+      called = callListeners(client, emit, args, context)
     } catch (error) {
       // MQTT.js does not come to its acknowledgement.
       end(error ?? errorOf(error), acknowledges ? 'release' : undefined)
       throw error
     }
+    const { isHeard, promises } = called
     const outcome = acknowledges ? 'accept' : undefined
     if (promises.length === 0 && !isFollowed) {
       end(undefined, outcome)
@@ -113,7 +112,7 @@ function patchClient(prototype: MqttClient, tracing: Tracing<ClientInstrumentati
     const handling = createHandling(outcome, end)
     const parts = promises.map((promise) => ({ promise, done: handling.part() }))
     if (isFollowed) followHandleMessage(client, context, acknowledges, handling.part())
-    for (const { promise, done } of parts) follow(promise, done)
+    for (const { promise, done } of parts) follow([promise], done)
     return isHeard
   }
 }
@@ -182,37 +181,6 @@ function filtersOf(filters: unknown): readonly string[] {
   if (typeof filters === 'string') return [filters]
   if (Array.isArray(filters)) return filters.filter((filter) => typeof filter === 'string')
   return typeof filters === 'object' && filters !== null ? Object.keys(filters) : []
-}
-
-/**
- * As Node's own `emit` does, with the promises that listeners give, which it drops. Where `emit` is another's, it runs as
- * it is and the promises are not known.
- */
-function callListeners(
-  client: MqttClient,
-  emit: Method,
-  args: unknown[],
-  promises: Promise<unknown>[],
-): unknown {
-  if (emit !== EventEmitter.prototype.emit) return emit.apply(client, args)
-  const [, ...given] = args
-  const listeners = client.rawListeners('message')
-  for (const listener of listeners) {
-    const result: unknown = Reflect.apply(listener, client, given)
-    if (result instanceof Promise) promises.push(result)
-  }
-  return listeners.length > 0
-}
-
-/** A rejection that nobody handles stays one: it goes on in the promise that follows. */
-function follow(promise: Promise<unknown>, done: (failure?: unknown) => void): void {
-  void promise.then(
-    () => done(),
-    (error: unknown) => {
-      done(error ?? errorOf(error))
-      throw error
-    },
-  )
 }
 
 /** Whether it has no connection, and none is being made. */

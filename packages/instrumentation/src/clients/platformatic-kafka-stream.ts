@@ -190,9 +190,9 @@ export function patchStream(
     try {
       // What the stream is piped into keeps messages until it comes to them, in whichever context that is.
       const { context } = handed.processing
-      const { heard, promises } = callListeners(stream, emit, args, context, states.get(stream)?.pipes)
+      const { isHeard, promises } = callListeners(stream, emit, args, context, states.get(stream)?.pipes)
       follow(promises, end)
-      return heard
+      return isHeard
     } catch (error) {
       end(error ?? errorOf(error))
       throw error

@@ -59,7 +59,7 @@ async function runCheck(): Promise<SuiteResult> {
   const startedAt = performance.now()
   const passed = await check(repository)
   const seconds = (performance.now() - startedAt) / 1000
-  const result = { name: 'check', files: 0, passed: 0, failed: 0, skipped: 0, absent: 0, seconds }
+  const result = { name: 'check', files: 0, passed: 0, failed: 0, skipped: 0, absent: [], seconds }
   return passed ? result : { ...result, failed: 1, reason: 'see above; no test was run' }
 }
 
@@ -93,5 +93,5 @@ async function startForTests(): Promise<Brokers> {
 }
 
 function failure(name: string, reason: string): SuiteResult {
-  return { name, files: 0, passed: 0, failed: 1, skipped: 0, absent: 0, seconds: 0, reason }
+  return { name, files: 0, passed: 0, failed: 1, skipped: 0, absent: [], seconds: 0, reason }
 }

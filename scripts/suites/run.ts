@@ -3,8 +3,8 @@ import { run } from 'node:test'
 import { spec } from 'node:test/reporters'
 import type { Suite } from './suites.ts'
 
-/** How a test says that it was not run for want of data that a checkout may lack. */
-const ABSENT = 'needs ../shared'
+/** What a checkout may lack: a test says `needs …` of it, and why, where it was not run for want of it. */
+const OPTIONAL = ['../shared', '@confluentinc/kafka-javascript'] as const
 
 export interface SuiteResult {
   name: string
@@ -12,8 +12,8 @@ export interface SuiteResult {
   passed: number
   failed: number
   skipped: number
-  /** Not run because data that need not be there are not: said in the summary, no failure. */
-  absent: number
+  /** What each test or group of tests needs that was not run for want of it: said in the summary, no failure. */
+  absent: readonly string[]
   seconds: number
   /** Why it failed beside its tests. */
   reason?: string
@@ -37,7 +37,7 @@ export async function runSuite(
     passed: 0,
     failed: 0,
     skipped: 0,
-    absent: 0,
+    absent: [],
     seconds: 0,
   }
   if (files.length === 0) return { ...result, reason: 'no test files' }
@@ -61,13 +61,14 @@ export async function runSuite(
     process.stdout.write(`✖ ${reasons.at(-1)}\n`)
   })
   const empty: string[] = []
+  const absent: string[] = []
   let absentTests = 0
-  let absentSuites = 0
   tests.on('test:pass', ({ name, file, nesting, skip, details }) => {
-    if (typeof skip === 'string' && skip.startsWith(ABSENT)) {
+    const need = OPTIONAL.find((each) => typeof skip === 'string' && skip.startsWith(`needs ${each}`))
+    if (need !== undefined) {
+      absent.push(need)
       // A suite that is skipped comes as one, its tests not at all, and it does not count as a test.
-      if (details.type === 'suite') absentSuites++
-      else absentTests++
+      if (details.type !== 'suite') absentTests++
     }
 
     // The runner lets a file in which no test is defined pass as one test of the file's name.
@@ -77,7 +78,7 @@ export async function runSuite(
     // One comes for each file, and at the end one for all.
     if (file !== undefined) return
     result.passed = counts.passed
-    result.absent = absentTests + absentSuites
+    result.absent = absent
     result.skipped = counts.skipped + counts.todo - absentTests
     result.failed = counts.tests - counts.passed - result.skipped - absentTests
   })
@@ -149,14 +150,15 @@ export function summary(results: readonly SuiteResult[], leftOut: readonly strin
   // A suite that could not run, or ran into its limit, is a failure even where no test of it failed.
   const failed = results.reduce((sum, result) => sum + Math.max(result.failed, isGreen(result) ? 0 : 1), 0)
   const header = row(['suite', 'files', 'passed', 'failed', 'skipped', 'time'])
-  const absent = results.reduce((sum, result) => sum + result.absent, 0)
-  const notRun =
-    absent === 0
-      ? []
-      : [
-          `not run: ${absent} tests or groups of tests that ${ABSENT.replace('needs', 'need')}, which is not here`,
-          '',
-        ]
+  const notRun = [
+    ...Map.groupBy(
+      results.flatMap(({ absent }) => absent),
+      (need) => need,
+    ),
+  ].flatMap(([need, { length }]) => [
+    `not run: ${length} tests or groups of tests that need ${need}, which is not here`,
+    '',
+  ])
   const without = leftOut.length === 0 ? [] : [`left out: ${leftOut.join(', ')}`, '']
   return ['', header, ...lines, '', ...notRun, ...without, `${passed} passed, ${failed} failed`].join('\n')
 }

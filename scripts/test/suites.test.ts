@@ -8,7 +8,15 @@ import { repository } from '../bootstrap/paths.mjs'
 import { isGreen, type SuiteResult, summary } from '../suites/run.ts'
 import { suites, testFiles } from '../suites/suites.ts'
 
-const green: SuiteResult = { name: 'unit', files: 2, passed: 3, failed: 0, skipped: 0, absent: 0, seconds: 1 }
+const green: SuiteResult = {
+  name: 'unit',
+  files: 2,
+  passed: 3,
+  failed: 0,
+  skipped: 0,
+  absent: [],
+  seconds: 1,
+}
 
 test('every test file of the repository belongs to one suite', () => {
   const all = testFiles(repository)
@@ -78,7 +86,7 @@ async function resultOf(
 }
 
 test('what needs data that are not here is no failure, and the summary says how much it is', () => {
-  const result = { ...green, absent: 2 }
+  const result = { ...green, absent: ['../shared', '../shared'] }
   assert.equal(isGreen(result), true)
   assert.match(
     summary([result]),

@@ -1,5 +1,6 @@
 export { type ClientName, createInstrumentations, type InstrumentationsOptions } from './all.ts'
 export { AmqplibInstrumentation } from './clients/amqplib.ts'
+export { ConfluentKafkaInstrumentation } from './clients/confluent-kafka.ts'
 export { KafkaJsInstrumentation } from './clients/kafkajs.ts'
 export { MqttInstrumentation } from './clients/mqtt.ts'
 export { PlatformaticKafkaInstrumentation } from './clients/platformatic-kafka.ts'

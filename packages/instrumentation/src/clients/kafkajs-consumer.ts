@@ -34,13 +34,20 @@ interface RunOptions {
   readonly autoCommit?: boolean
 }
 
-/** A consumer's options with its handlers traced; undefined where there are none. */
-export function tracedRun(options: RunOptions | undefined, processes: Processes): RunOptions | undefined {
+/**
+ * The options of a consumer's `run` with its handlers traced; undefined where there are none. `autoCommit`: what the
+ * consumer's own options say of it.
+ */
+export function tracedRun(
+  options: RunOptions | undefined,
+  processes: Processes,
+  autoCommit?: boolean,
+): RunOptions | undefined {
   if (options === undefined || options === null) return undefined
-  const { eachMessage, eachBatch, autoCommit, eachBatchAutoResolve } = options
+  const { eachMessage, eachBatch, eachBatchAutoResolve } = options
   const attempts = createAttempts()
   // Where the application commits or resolves by itself, it has yet to say what becomes of what was handled.
-  const isAccepted = autoCommit !== false
+  const isAccepted = (options.autoCommit ?? autoCommit) !== false
   const isResolved = isAccepted && eachBatchAutoResolve !== false
   return copyWith(options, {
     ...(typeof eachMessage === 'function' ? { eachMessage: traced(eachMessage, messageStarted) } : {}),
@@ -114,6 +121,8 @@ function deliveryOf(
 ): Delivery {
   const { key, value, headers, timestamp } = message
   const contentType = contentTypeOf(message)
+  // The record may have none: kafkajs says -1, Confluent's client nothing.
+  const timestampMs = Number(timestamp)
   return {
     message: {
       headers: headersOf(headers),
@@ -124,7 +133,7 @@ function deliveryOf(
     position: {
       destination: topic,
       partition,
-      timestampMs: Number(timestamp),
+      ...(timestampMs > 0 ? { timestampMs } : {}),
       ...(offset === undefined ? {} : { offset }),
     },
     attempt,

@@ -29,7 +29,11 @@ export interface KafkaSettings {
   readonly broker?: string | undefined
   readonly clientId?: string | undefined
   readonly groupId?: string | undefined
+  /** False where offsets are committed by the application; undefined where `run` says it, or nobody does. */
+  readonly autoCommit?: false
 }
+
+type TextSettings = Omit<KafkaSettings, 'autoCommit'>
 
 /**
  * Wraps the class `Kafka` of a module, kafkajs or what mirrors it, whose instances make producers and consumers.
@@ -43,10 +47,10 @@ export function patchKafka(
   const shared = new WeakMap<object, KafkaSettings>()
 
   function clientOf(kafkaClient: object, options: unknown) {
-    const { broker, clientId, groupId } = { ...shared.get(kafkaClient), ...settingsOf(options) }
+    const { broker, clientId, groupId, autoCommit } = { ...shared.get(kafkaClient), ...settingsOf(options) }
     const connection: Attributes = serverAttributes(broker, KAFKA_PORT)
     if (clientId !== undefined) connection['messaging.client.id'] = clientId
-    return { client: { system: kafka, connection }, groupId }
+    return { client: { system: kafka, connection }, groupId, autoCommit }
   }
 
   for (const exports of exportsOf(module)) {
@@ -73,7 +77,7 @@ export function patchKafka(
         function (...args) {
           const consumer = original.apply(this, args)
           guarded('a kafkajs consumer', () => {
-            const { client, groupId } = clientOf(this, args[0])
+            const { client, groupId, autoCommit } = clientOf(this, args[0])
             const attributes: Attributes = {}
             if (groupId !== undefined) attributes['messaging.consumer.group.name'] = groupId
             const processes = createProcesses(client, attributes, config(), scope)
@@ -82,7 +86,7 @@ export function patchKafka(
               'run',
               (run) =>
                 function (options, ...rest) {
-                  const traced = guarded('kafkajs run', () => tracedRun(options, processes))
+                  const traced = guarded('kafkajs run', () => tracedRun(options, processes, autoCommit))
                   return run.call(this, traced ?? options, ...rest)
                 },
             )
@@ -113,6 +117,6 @@ function settingsOf(options: unknown): KafkaSettings {
 }
 
 /** Those that are texts. */
-export function definedTexts(settings: { readonly [Name in keyof KafkaSettings]: unknown }): KafkaSettings {
+export function definedTexts(settings: { readonly [Name in keyof TextSettings]: unknown }): TextSettings {
   return Object.fromEntries(Object.entries(settings).filter(([, value]) => typeof value === 'string'))
 }

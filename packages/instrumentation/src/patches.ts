@@ -35,9 +35,11 @@ export function createPatches(client: string, enabled: () => boolean): Patches {
   const restores: (() => void)[] = []
   const isDatadogs = datadogTraces(client, process.env)
 
-  function replace(target: object, name: string | symbol, original: unknown, wrapper: object): void {
+  /** False where it cannot be replaced. */
+  function replace(target: object, name: string | symbol, original: unknown, wrapper: object): boolean {
     const undo = put(target, name, original, wrapper)
     if (undo !== undefined) restores.push(undo)
+    return undo !== undefined
   }
 
   function wrapper(name: string | symbol, original: Method, traced: Method): Method {
@@ -79,10 +81,12 @@ export function createPatches(client: string, enabled: () => boolean): Patches {
           return instance
         },
       })
-      replace(target, name, original, wrapped)
+      const isReplaced = replace(target, name, original, wrapped)
       // `kafka.constructor === Kafka` holds as it did.
       const { prototype } = original
-      if (prototype?.constructor === original) replace(prototype, 'constructor', original, wrapped)
+      if (isReplaced && prototype?.constructor === original) {
+        replace(prototype, 'constructor', original, wrapped)
+      }
     },
 
     restore() {

@@ -1,0 +1,206 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { context, propagation, ROOT_CONTEXT, SpanKind, trace } from '@opentelemetry/api'
+import { APPLICATION } from '@throughline/core/tracing'
+import { recordSpans, withSpans } from '@throughline/testkit'
+import { headersOf, withHeaders } from '../src/headers.ts'
+import { kafka } from '../src/kafka.ts'
+import type { ClientInstrumentationConfig } from '../src/options.ts'
+import { createSends, type Outgoing, withHandled } from '../src/sends.ts'
+import { serverAttributes } from '../src/system.ts'
+
+recordSpans()
+const CLIENT = { system: kafka, connection: serverAttributes('localhost:9092', 9092) }
+const OK = { ok: true } as const
+const own = { traceId: '0af7651916cd43dd8448eb211c80319c', spanId: 'b7ad6b7169203331', traceFlags: 1 }
+const TRACEPARENT = `00-${own.traceId}-${own.spanId}-01`
+
+function sendsOf(config: ClientInstrumentationConfig = {}, scope = APPLICATION) {
+  return createSends(CLIENT, config, scope)
+}
+
+function message(destination = 'orders', headers: Record<string, string> = {}): Outgoing {
+  const given = { destination, body: 'one', headers }
+  return { ...given, headers: headersOf(headers), own: Object.freeze(given) }
+}
+
+const namesOf = (headers: Record<string, unknown>) => Object.keys(headers).sort()
+
+test('a message is to carry its span, and when its send began', () =>
+  withSpans((spans) => {
+    const send = sendsOf().one(message())
+    send?.end({ ok: true, partition: 3, offset: 2n ** 60n })
+    const headers = withHeaders({ tenant: 'a' }, send?.hop ?? assert.fail())
+    const [span] = spans.finished()
+    const { traceId, spanId } = span?.spanContext() ?? assert.fail()
+    assert.equal(headers.traceparent, `00-${traceId}-${spanId}-01`)
+    assert.match(String(headers['throughline-sent-at']), /^\d{16}$/)
+    assert.deepEqual(namesOf(headers), ['tenant', 'throughline-sent-at', 'traceparent'])
+    assert.equal(span?.kind, SpanKind.PRODUCER)
+    assert.equal(span?.attributes['messaging.kafka.offset'], String(2n ** 60n))
+  }))
+
+test('messages to several destinations have create spans where there are more than one, in order', () =>
+  withSpans((spans) => {
+    const batch = sendsOf().all([message('a'), message('b'), message('a')])
+    assert.equal(batch?.hops.length, 3)
+    batch?.end([OK, OK, { ok: false, error: new TypeError('refused') }])
+    assert.deepEqual(
+      spans
+        .tree({ omit: ['server.address', 'server.port'] })
+        .map(({ name, status }) => [name, status?.message]),
+      [
+        ['create a', undefined],
+        ['create a', undefined],
+        ['send a', '1 of 2 messages: refused'],
+        ['send b', undefined],
+      ],
+    )
+    const carried = batch.hops.map((hop) =>
+      String(withHeaders({}, hop ?? assert.fail()).traceparent).slice(36, 52),
+    )
+    const made = [...spans.named('create a'), ...spans.named('send b')].map(
+      (span) => span.spanContext().spanId,
+    )
+    assert.deepEqual(carried, [made[0], made[2], made[1]])
+  }))
+
+test('without create spans each message has a send span', () =>
+  withSpans((spans) => {
+    const batch = sendsOf({ createSpans: false }).all([message(), message()])
+    batch?.end(OK)
+    assert.deepEqual(
+      spans.finished().map(({ name, kind }) => [name, kind]),
+      [
+        ['send orders', SpanKind.PRODUCER],
+        ['send orders', SpanKind.PRODUCER],
+      ],
+    )
+  }))
+
+test('destinations that are ignored are left alone, also among others', () =>
+  withSpans((spans) => {
+    const sends = sendsOf({ ignore: ['health', /^internal\./g] })
+    for (const name of ['health', 'internal.a', 'internal.b'])
+      assert.equal(sends.one(message(name)), undefined)
+    assert.equal(sends.all([message('health'), message('health')]), undefined)
+    const batch = sends.all([message('health'), message('orders')])
+    assert.deepEqual(
+      batch?.hops.map((hop) => hop === null),
+      [true, false],
+    )
+    batch?.end(OK)
+    assert.deepEqual(
+      spans.finished().map(({ name }) => name),
+      ['send orders'],
+    )
+  }))
+
+test("the application's own context of a message is kept, and linked to", () =>
+  withSpans((spans) => {
+    const send = sendsOf().one(message('orders', { Traceparent: TRACEPARENT }))
+    assert.equal(send?.hop, null)
+    send?.end(OK)
+    const batch = sendsOf().all([message('orders', { traceparent: TRACEPARENT }), message()])
+    assert.deepEqual(
+      batch?.hops.map((hop) => hop === null),
+      [true, false],
+    )
+    batch?.end(OK)
+    const [one, create, many] = spans.finished()
+    assert.equal(one?.kind, SpanKind.CLIENT)
+    assert.equal(one?.links[0]?.context.spanId, own.spanId)
+    assert.deepEqual(
+      many?.links.map((link) => link.context.spanId),
+      [own.spanId, create?.spanContext().spanId],
+    )
+  }))
+
+test('a context that is not valid is none, and replaced', () =>
+  withSpans((spans) => {
+    const given = { traceparent: '00-0-0-00' }
+    const send = sendsOf().one(message('orders', given))
+    assert.notEqual(withHeaders(given, send?.hop ?? assert.fail()).traceparent, given.traceparent)
+    send?.end(OK)
+    assert.equal(spans.finished()[0]?.kind, SpanKind.PRODUCER)
+  }))
+
+test('headers copied from what is handled are replaced: of one message, and of any of a batch', () =>
+  withSpans((spans) => {
+    const copied = message('orders', { traceparent: TRACEPARENT })
+    const root = trace.getTracer('application').startSpan('process')
+    const active = trace.setSpan(ROOT_CONTEXT, root)
+    const ofMessage = trace.setSpanContext(ROOT_CONTEXT, own)
+    const sends = sendsOf()
+    for (const handled of [own, new Map([[own.spanId, ofMessage]])]) {
+      // What the application adds to the context stays in it.
+      const handling = withHandled(active, handled)
+        .setValue(Symbol.for('own'), 1)
+        .deleteValue(Symbol.for('own'))
+      const send = context.with(handling, () => sends.one(copied))
+      assert.notEqual(send?.hop, null)
+      send?.end(OK)
+    }
+    root.end()
+    assert.deepEqual(
+      spans.named('send orders').map((span) => span.parentSpanContext?.spanId),
+      [root.spanContext().spanId, own.spanId],
+    )
+  }))
+
+test('what is propagated, the correlation header and templates are options', () =>
+  withSpans((spans) => {
+    const baggage = propagation.createBaggage({ tenant: { value: 'a' } })
+    const active = propagation.setBaggage(ROOT_CONTEXT, baggage)
+    const given = { baggage: 'old=1', Correlation_ID: 'x' }
+    const carried = (config: ClientInstrumentationConfig) => {
+      const send = context.with(active, () => sendsOf(config).one(message('orders/1', given)))
+      send?.end(OK)
+      return withHeaders(given, send?.hop ?? assert.fail())
+    }
+    assert.deepEqual(carried({}).baggage, 'tenant=a')
+    assert.deepEqual(namesOf(carried({ propagate: 'trace' })), [
+      'Correlation_ID',
+      'throughline-sent-at',
+      'traceparent',
+    ])
+    assert.deepEqual(namesOf(carried({ propagate: 'none' })), ['Correlation_ID', 'throughline-sent-at'])
+    const correlated = carried({ correlationHeader: 'correlation_id', template: () => 'orders/{id}' })
+    const span = spans.finished().at(-1)
+    assert.equal(correlated.correlation_id, span?.spanContext().traceId)
+    assert.equal(correlated.Correlation_ID, undefined)
+    assert.equal(span?.name, 'send orders/{id}')
+    assert.equal(span?.attributes['messaging.destination.template'], 'orders/{id}')
+    assert.equal(span?.attributes['messaging.destination.name'], 'orders/1')
+  }))
+
+test('a fault in a hook, a template, a propagator or a tracer leaves the message to its client', async () => {
+  const fault = (): never => {
+    throw new Error('injected')
+  }
+  await withSpans((spans) => {
+    for (const config of [{ producerHook: fault }, { template: fault }]) {
+      const send = sendsOf(config).one(message())
+      assert.notEqual(send?.hop ?? null, null)
+      send?.end(OK)
+    }
+    assert.equal(spans.named('send orders').length, 2)
+  })
+  await withSpans((spans) => {
+    propagation.disable()
+    propagation.setGlobalPropagator({ inject: fault, extract: fault, fields: () => [] })
+    const send = sendsOf().one(message())
+    const batch = sendsOf().all([message(), message()])
+    propagation.disable()
+    propagation.setGlobalPropagator(recordSpans().propagator)
+    assert.equal(send?.hop, null)
+    assert.deepEqual(batch?.hops, [null, null])
+    send?.end(OK)
+    batch?.end(OK)
+    assert.equal(spans.named('send orders').length, 2)
+  })
+  const tracer = { startSpan: fault, startActiveSpan: fault }
+  const broken = sendsOf({}, { ...APPLICATION, tracer })
+  assert.equal(broken.one(message()), undefined)
+  assert.equal(broken.all([message(), message()]), undefined)
+})

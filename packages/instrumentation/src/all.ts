@@ -1,4 +1,5 @@
 import { AmqplibInstrumentation } from './clients/amqplib.ts'
+import { ConfluentKafkaInstrumentation } from './clients/confluent-kafka.ts'
 import { KafkaJsInstrumentation } from './clients/kafkajs.ts'
 import { MqttInstrumentation } from './clients/mqtt.ts'
 import { PlatformaticKafkaInstrumentation } from './clients/platformatic-kafka.ts'
@@ -9,6 +10,7 @@ import type { ClientInstrumentationConfig } from './options.ts'
 /** The clients that are known: their instrumentations by the names of their npm packages. */
 const classes = {
   amqplib: AmqplibInstrumentation,
+  '@confluentinc/kafka-javascript': ConfluentKafkaInstrumentation,
   kafkajs: KafkaJsInstrumentation,
   mqtt: MqttInstrumentation,
   '@platformatic/kafka': PlatformaticKafkaInstrumentation,

@@ -1,0 +1,4 @@
+const kafkajs = require('kafkajs')
+const { run } = require('./scenario.cjs')
+
+run(kafkajs)

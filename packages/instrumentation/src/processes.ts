@@ -221,15 +221,17 @@ export function runHandler<Result>(
   run: () => Result,
   outcomes: Outcomes = {},
 ): Result {
-  const failed = (error: unknown) => {
-    processing.end(error ?? errorOf(error), outcomes.threw)
-    outcomes.onEnd?.(true)
-  }
-  const done = (value: unknown) => {
-    const { returned } = outcomes
-    processing.end(undefined, typeof returned === 'function' ? returned(value) : returned)
-    outcomes.onEnd?.(false)
-  }
+  const failed = (error: unknown) =>
+    guarded("a handler's failure", () => {
+      processing.end(error ?? errorOf(error), outcomes.threw)
+      outcomes.onEnd?.(true)
+    })
+  const done = (value: unknown) =>
+    guarded("a handler's end", () => {
+      const { returned } = outcomes
+      processing.end(undefined, typeof returned === 'function' ? returned(value) : returned)
+      outcomes.onEnd?.(false)
+    })
   let result: Result
   try {
     result = contexts.with(processing.context, run)

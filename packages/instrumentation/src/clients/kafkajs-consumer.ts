@@ -1,4 +1,4 @@
-import type { Delivery } from '@throughline/core'
+import type { Delivery, Message, Position } from '@throughline/core'
 import { createAttempts } from '../attempts.ts'
 import { copyWith } from '../copy.ts'
 import { guarded } from '../guard.ts'
@@ -121,21 +121,18 @@ function deliveryOf(
 ): Delivery {
   const { key, value, headers, timestamp } = message
   const contentType = contentTypeOf(message)
-  // The record may have none: kafkajs says -1, Confluent's client nothing.
-  const timestampMs = Number(timestamp)
-  return {
-    message: {
-      headers: headersOf(headers),
-      body: typeof value === 'string' ? Buffer.from(value) : (value ?? null),
-      ...(contentType === undefined ? {} : { contentType }),
-      ...(key === undefined || key === null ? {} : { key }),
-    },
-    position: {
-      destination: topic,
-      partition,
-      ...(timestampMs > 0 ? { timestampMs } : {}),
-      ...(offset === undefined ? {} : { offset }),
-    },
-    attempt,
+  const read: Writable<Message> = {
+    headers: headersOf(headers),
+    body: typeof value === 'string' ? Buffer.from(value) : (value ?? null),
   }
+  if (contentType !== undefined) read.contentType = contentType
+  if (key !== undefined && key !== null) read.key = key
+  const position: Writable<Position> = { destination: topic, partition }
+  if (offset !== undefined) position.offset = offset
+  // The record may have no time: kafkajs says -1, Confluent's client nothing.
+  const timestampMs = Number(timestamp)
+  if (timestampMs > 0) position.timestampMs = timestampMs
+  return { message: read, position, attempt }
 }
+
+type Writable<Type> = { -readonly [Name in keyof Type]: Type[Name] }

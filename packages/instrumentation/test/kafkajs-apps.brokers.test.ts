@@ -31,7 +31,7 @@ function expected(prefix: string) {
   const audit = (offset: number) => ({
     'messaging.destination.partition.id': '0',
     'messaging.kafka.offset': offset,
-    'throughline.sent_at_source': 'header',
+    'throughline.sent_at_source': 'broker',
   })
   return [
     {
@@ -51,7 +51,7 @@ function expected(prefix: string) {
             ...operation('process', orders),
             ...place,
             'messaging.consumer.group.name': `${orders}-group`,
-            'throughline.sent_at_source': 'header',
+            'throughline.sent_at_source': 'broker',
             'throughline.outcome': 'accept',
           },
           children: [

@@ -113,14 +113,14 @@ test('an event in structured mode is told, and its origin linked to', () =>
     assert.deepEqual(untrusted?.links, [])
   }))
 
-test('messages that no handler awaits, and those of a batch, keep their contexts', () =>
+test('messages of a loop and of a batch keep their contexts', () =>
   withSpans(() => {
-    const one = arrived()
-    processesOf().one(one)?.end()
-    assert.equal(trace.getSpan(messageContext(one.own))?.spanContext().traceId, hop.traceId)
-    const awaited = { ...arrived(), isHandled: true }
-    processesOf().one(awaited)?.end()
-    assert.equal(messageContext(awaited.own), context.active())
+    const handled = arrived()
+    processesOf().one(handled)?.end()
+    assert.equal(messageContext(handled.own), context.active())
+    const looped = { ...arrived(), isLooped: true }
+    processesOf().one(looped)?.end()
+    assert.equal(trace.getSpan(messageContext(looped.own))?.spanContext().traceId, hop.traceId)
     const members = [arrived(), arrived()]
     processesOf().batch(members)?.end()
     for (const { own } of members) {

@@ -10,7 +10,9 @@ import { createSends, type Outgoing, withHandled } from '../src/sends.ts'
 import { serverAttributes } from '../src/system.ts'
 
 recordSpans()
-const CLIENT = { system: kafka, connection: serverAttributes('localhost:9092', 9092) }
+const connection = serverAttributes('localhost:9092', 9092)
+/** As a system whose brokers keep no time. */
+const CLIENT = { system: { ...kafka, saysSentAt: true }, connection }
 const OK = { ok: true } as const
 const own = { traceId: '0af7651916cd43dd8448eb211c80319c', spanId: 'b7ad6b7169203331', traceFlags: 1 }
 const TRACEPARENT = `00-${own.traceId}-${own.spanId}-01`
@@ -38,6 +40,14 @@ test('a message is to carry its span, and when its send began', () =>
     assert.deepEqual(namesOf(headers), ['tenant', 'throughline-sent-at', 'traceparent'])
     assert.equal(span?.kind, SpanKind.PRODUCER)
     assert.equal(span?.attributes['messaging.kafka.offset'], String(2n ** 60n))
+  }))
+
+test("a broker's own time of a message is enough, and a copied one of the hop before goes", () =>
+  withSpans(() => {
+    const send = createSends({ system: kafka, connection }, {}, APPLICATION).one(message())
+    send?.end(OK)
+    const headers = withHeaders({ 'throughline-sent-at': '1' }, send?.hop ?? assert.fail())
+    assert.deepEqual(namesOf(headers), ['traceparent'])
   }))
 
 test('messages to several destinations have create spans where there are more than one, in order', () =>

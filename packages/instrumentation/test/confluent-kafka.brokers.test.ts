@@ -8,14 +8,13 @@ import { ConfluentKafkaInstrumentation, KafkaJsInstrumentation } from '../src/in
 import { brokers, frozen, setUp } from './support/kafkajs.ts'
 
 /** Its binary is downloaded when it is installed, which not every machine can; it is no dependency of the project. */
+const CLIENT = '@confluentinc/kafka-javascript'
 const require = createRequire(import.meta.url)
-const needsClient = isInstalled()
-  ? {}
-  : { skip: 'needs @confluentinc/kafka-javascript: npm install --no-save @confluentinc/kafka-javascript' }
+const needsClient = isInstalled() ? {} : { skip: `needs ${CLIENT}: npm install --no-save ${CLIENT}` }
 
 function isInstalled(): boolean {
   try {
-    require.resolve('@confluentinc/kafka-javascript')
+    require.resolve(CLIENT)
     return true
   } catch {
     return false
@@ -43,7 +42,7 @@ test(
   async (t) => {
     const { topic }: { kafka: Kafka; topic: string } = await setUp(t)
     recorder.reset()
-    const { KafkaJS } = require('@confluentinc/kafka-javascript') as Confluent
+    const { KafkaJS } = require(CLIENT) as Confluent
     const kafka = new KafkaJS.Kafka({ kafkaJS: { brokers: brokers(), clientId: 'app' } })
     const producer = kafka.producer()
     await producer.connect()

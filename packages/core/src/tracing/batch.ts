@@ -43,6 +43,7 @@ interface Arrival {
   readonly hop: HopContext
 }
 
+/** The span of one attempt at one batch. */
 export interface BatchSpan extends ProcessSpan {
   /** The hop context of one message, as far as the subscription trusts it: for what is published on its behalf. */
   contextOf(index: number): Context

@@ -50,6 +50,7 @@ export interface ProcessStart {
   readonly previous: SpanContext | undefined
 }
 
+/** The span of one attempt, which a handler runs in. */
 export interface ProcessSpan {
   readonly span: Span
   /** To run the handler in: the process span, and the baggage that arrived. */

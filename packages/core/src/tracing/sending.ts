@@ -51,6 +51,7 @@ export interface SendTracer {
     ready: (sent: Sent, index: number) => void,
     createdOf?: (index: number) => SpanContext | undefined,
   ): SentBatch
+  /** Ends the spans of the call with what became of each message, in order. */
   endBatch(batch: SentBatch, results: readonly PublishResult<Error>[], endMs: number): void
 }
 

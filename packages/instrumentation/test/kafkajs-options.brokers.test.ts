@@ -148,3 +148,17 @@ test('a version that is not known is left alone', () => {
   assert.notDeepEqual(wrapped(), originals)
   instrumentation.enable()
 })
+
+test('of several messages with a send span each, none is told the offset of another', async (t) => {
+  instrumentation.setConfig({ createSpans: false })
+  const { producer, topic } = await setUp(t)
+  recorder.reset()
+  await producer.send({ topic, messages: [{ value: 'one' }, { value: 'two' }, { value: 'three' }] })
+  const spans = recorder.finished()
+  assert.equal(spans.length, 3)
+  for (const { kind, attributes } of spans) {
+    assert.equal(kind, SpanKind.PRODUCER)
+    assert.equal(attributes['messaging.destination.partition.id'], '0')
+    assert.equal(attributes['messaging.kafka.offset'], undefined)
+  }
+})

@@ -20,6 +20,13 @@ interface RecordMetadata {
 }
 type End = (result: PublishResult<Error>) => void
 
+/** What is sent in place of what the application gave. */
+interface Traced {
+  readonly topics: readonly TopicMessages[]
+  readonly count: number
+  readonly end: End
+}
+
 /** What our `sendBatch` hands on: a client whose own calls its `send` for each is not traced a second time. */
 const sent = new WeakSet<object>()
 
@@ -32,7 +39,7 @@ export function patchSender(sender: object, sends: Sends, patches: Patches): voi
       function (record, ...rest) {
         const traced = guarded('kafkajs send', () => tracedTopics(sends, [record]))
         if (traced === undefined) return send.call(this, record, ...rest)
-        return ended(() => send.call(this, traced.topics[0], ...rest), traced.end)
+        return ended(() => send.call(this, traced.topics[0], ...rest), traced)
       },
   )
   patches.wrapOwn(
@@ -42,7 +49,7 @@ export function patchSender(sender: object, sends: Sends, patches: Patches): voi
       function (batch, ...rest) {
         const traced = guarded('kafkajs sendBatch', () => tracedBatch(sends, batch))
         if (traced === undefined) return sendBatch.call(this, batch, ...rest)
-        return ended(() => sendBatch.call(this, traced.batch, ...rest), traced.end)
+        return ended(() => sendBatch.call(this, traced.batch, ...rest), traced)
       },
   )
   patches.wrapOwn(
@@ -62,17 +69,14 @@ function tracedBatch(sends: Sends, batch: TopicsBatch | undefined) {
   const traced = Array.isArray(topics) ? tracedTopics(sends, topics) : undefined
   if (batch === undefined || traced === undefined) return undefined
   for (const topic of traced.topics) sent.add(topic)
-  return { batch: copyWith(batch, { topicMessages: traced.topics }), end: traced.end }
+  return { ...traced, batch: copyWith(batch, { topicMessages: traced.topics }) }
 }
 
 /**
  * The same topics with the contexts in copies of their messages, and what ends their spans. Undefined: they are not
  * traced; the client says itself what is wrong with arguments that are none.
  */
-function tracedTopics(
-  sends: Sends,
-  topics: readonly TopicMessages[],
-): { readonly topics: readonly TopicMessages[]; readonly end: End } | undefined {
+function tracedTopics(sends: Sends, topics: readonly TopicMessages[]): Traced | undefined {
   const outgoing: Outgoing[] = []
   for (const each of topics) {
     if (!Array.isArray(each?.messages) || typeof each.topic !== 'string' || sent.has(each)) return undefined
@@ -82,10 +86,10 @@ function tracedTopics(
   if (first === undefined) return undefined
   if (outgoing.length === 1) {
     const send = sends.one(first)
-    return send && { topics: withHops(topics, [send.hop]), end: send.end }
+    return send && { topics: withHops(topics, [send.hop]), count: 1, end: send.end }
   }
   const batch = sends.all(outgoing)
-  return batch && { topics: withHops(topics, batch.hops), end: batch.end }
+  return batch && { topics: withHops(topics, batch.hops), count: outgoing.length, end: batch.end }
 }
 
 function outgoingOf(topic: string, message: KafkaMessage): Outgoing {
@@ -114,7 +118,10 @@ function withHop(message: KafkaMessage, hop: Hop): KafkaMessage {
 }
 
 /** Makes the client's call and ends spans with its answer, which goes on. */
-function ended(call: () => Promise<readonly RecordMetadata[]>, end: End): Promise<readonly RecordMetadata[]> {
+function ended(
+  call: () => Promise<readonly RecordMetadata[]>,
+  { count, end }: Traced,
+): Promise<readonly RecordMetadata[]> {
   const failed = (error: unknown): never => {
     end({ ok: false, error: errorOf(error) })
     throw error
@@ -126,15 +133,16 @@ function ended(call: () => Promise<readonly RecordMetadata[]>, end: End): Promis
     return failed(error)
   }
   return answer.then((records) => {
-    end(guarded('kafkajs answer', () => placeOf(records)) ?? { ok: true })
+    end(guarded('kafkajs answer', () => placeOf(records, count)) ?? { ok: true })
     return records
   }, failed)
 }
 
 /** Where the one message of a call went; of several, each partition's answer tells of its first message alone. */
-function placeOf(records: readonly RecordMetadata[]): PublishResult<Error> {
+function placeOf(records: readonly RecordMetadata[], count: number): PublishResult<Error> {
   const [record] = records
   if (record === undefined || records.length > 1) return { ok: true }
+  if (count > 1) return { ok: true, partition: record.partition }
   const offset = record.baseOffset ?? record.offset
   // With acks=0 the broker says nothing, and kafkajs makes it -1.
   if (typeof offset !== 'string' || offset.startsWith('-')) return { ok: true, partition: record.partition }

@@ -4,11 +4,11 @@ import {
   InstrumentationNodeModuleDefinition,
   InstrumentationNodeModuleFile,
 } from '@opentelemetry/instrumentation'
-import type { Scope } from '@throughline/core/tracing'
+import { registeredTracers, type Scope } from '@throughline/core/tracing'
 import { guarded, warnOnce } from './guard.ts'
 import type { ClientInstrumentationConfig } from './options.ts'
 import { createPatches, type Patches } from './patches.ts'
-import { registeredTracers } from './tracers.ts'
+
 import { version } from './version.ts'
 
 /** Which client, and which of its versions. */

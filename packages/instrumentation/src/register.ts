@@ -2,6 +2,7 @@ import { createRequire } from 'node:module'
 import { sep } from 'node:path'
 import { DiagConsoleLogger, DiagLogLevel, diag } from '@opentelemetry/api'
 import { registerInstrumentations } from '@opentelemetry/instrumentation'
+import { hasSdk } from '@throughline/core/tracing'
 import { type ClientName, clientNames, createInstrumentations } from './all.ts'
 import { flushAtEnd } from './end.ts'
 import { readEnvironment } from './environment.ts'
@@ -10,7 +11,6 @@ import { guarded, warnOnce } from './guard.ts'
 import { hookImports } from './hooks.ts'
 import { logLevelOf, withLogger } from './log.ts'
 import { flushes, setUpSdk } from './sdk.ts'
-import { hasSdk } from './tracers.ts'
 
 /** Set in a process once it is registered, whichever copy of this package did it. */
 const REGISTERED = Symbol.for('@throughline/instrumentation/register')

@@ -120,7 +120,10 @@ export const clients: Readonly<Record<string, Connect>> = {
 
   async 'rabbitmq-client'({ amqpUrl, name }, onMessage): Promise<Link> {
     const { Connection } = load('rabbitmq-client') as typeof RabbitmqClient
-    const connection = new Connection(amqpUrl)
+    const url = new URL(amqpUrl)
+    // The client takes a URL without a user for one with an empty one.
+    if (url.username === '') Object.assign(url, { username: 'guest', password: 'guest' })
+    const connection = new Connection(url.href)
     await connection.onConnect()
     const consumer = connection.createConsumer(
       { queue: name, queueOptions: { durable: true }, qos: { prefetchCount: 256 } },

@@ -13,7 +13,9 @@ export interface Suite {
 
 const inside = (file: string, ...folders: string[]) => folders.some((folder) => file.startsWith(`${folder}/`))
 const ofPackage = (file: string) => inside(file, 'packages', 'examples', 'scripts', 'bench')
-const isKind = (file: string, kind: 'brokers' | 'browser') => file.endsWith(`.${kind}.test.ts`)
+/** `brokers`, `browser`; `process`: starts many programs, each of which takes a second to load. */
+const kinds = ['brokers', 'browser', 'process'] as const
+const isKind = (file: string, kind: (typeof kinds)[number]) => file.endsWith(`.${kind}.test.ts`)
 
 /** All suites in the order in which they run: the quick ones, which need nothing, first. */
 export const suites: readonly Suite[] = [
@@ -23,9 +25,14 @@ export const suites: readonly Suite[] = [
     limitMinutes: 5,
     files: (all) =>
       all.filter(
-        (file) =>
-          (ofPackage(file) || inside(file, 'docs')) && !isKind(file, 'brokers') && !isKind(file, 'browser'),
+        (file) => (ofPackage(file) || inside(file, 'docs')) && !kinds.some((kind) => isKind(file, kind)),
       ),
+  },
+  {
+    name: 'process',
+    brokers: false,
+    limitMinutes: 5,
+    files: (all) => all.filter((file) => ofPackage(file) && isKind(file, 'process')),
   },
   {
     name: 'brokers',

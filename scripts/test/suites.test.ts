@@ -32,6 +32,7 @@ test('the kinds of tests go to their suites', () => {
   assert.equal(suiteOf('packages/core/test/event.test.ts'), 'unit')
   assert.equal(suiteOf('packages/kafka/test/publisher.brokers.test.ts'), 'brokers')
   assert.equal(suiteOf('packages/explorer-ui/test/page.browser.test.ts'), 'browser')
+  assert.equal(suiteOf('packages/instrumentation/test/register.process.test.ts'), 'process')
   assert.equal(suiteOf('tests/pipeline.test.ts'), 'integration')
   assert.equal(suiteOf('tests/pipeline.brokers.test.ts'), 'integration')
   assert.equal(suiteOf('tests/interop/kafka.test.ts'), 'interop')

@@ -13,7 +13,7 @@ export interface Suite {
 
 const inside = (file: string, ...folders: string[]) => folders.some((folder) => file.startsWith(`${folder}/`))
 const ofPackage = (file: string) => inside(file, 'packages', 'examples', 'scripts', 'bench')
-/** `brokers`, `browser`; `process`: starts many programs, each of which takes a second to load. */
+/** `brokers`, `browser`; `process`: starts programs, each of which takes a second to load. */
 const kinds = ['brokers', 'browser', 'process'] as const
 const isKind = (file: string, kind: (typeof kinds)[number]) => file.endsWith(`.${kind}.test.ts`)
 

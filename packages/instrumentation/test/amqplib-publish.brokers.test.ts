@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { context, propagation, ROOT_CONTEXT, trace } from '@opentelemetry/api'
-import type { ConsumeMessage } from 'amqplib'
 import { delivered, onBroker } from './support/amqplib.ts'
-import { ended, FIXED, OMIT, PROCESS, PUBLISH } from './support/rabbitmq.ts'
+import { ended, OMIT, queueTree } from './support/rabbitmq.ts'
 
 const tracer = trace.getTracer('test')
 const OWN = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
@@ -16,35 +15,8 @@ describe('amqplib: publishing', () => {
       await channel.consume(orders, (message) => message && channel.ack(message))
       assert.equal(channel.sendToQueue(orders, Buffer.from('{}'), { messageId: 'order-1' }), true)
       await ended(`process ${orders}`)
-      const place = {
-        'messaging.destination.name': orders,
-        'messaging.rabbitmq.destination.routing_key': orders,
-        'messaging.message.id': 'order-1',
-      }
-      assert.deepEqual(spans.tree({ omit: OMIT }), [
-        {
-          name: `publish ${orders}`,
-          kind: 'PRODUCER',
-          trace: 1,
-          parent: null,
-          attributes: { ...PUBLISH, ...place },
-          children: [
-            {
-              name: `process ${orders}`,
-              kind: 'CONSUMER',
-              trace: 1,
-              parent: `publish ${orders}`,
-              links: [{ to: `publish ${orders}` }],
-              attributes: {
-                ...PROCESS,
-                ...place,
-                'messaging.rabbitmq.message.delivery_tag': 1,
-                'throughline.outcome': 'accept',
-              },
-            },
-          ],
-        },
-      ])
+      const tree = queueTree(orders, { 'messaging.message.id': 'order-1' })
+      assert.deepEqual(spans.tree({ omit: OMIT }), tree)
     }),
   )
 
@@ -207,42 +179,5 @@ describe('amqplib: publishing', () => {
       assert.equal(send?.status?.code, 'ERROR')
       assert.equal(send?.attributes?.['error.type'], 'IllegalOperationError')
     }),
-  )
-
-  test(
-    'with propagate none nothing is written into messages',
-    onBroker(
-      async ({ channel, queue }) => {
-        const orders = await queue()
-        channel.sendToQueue(orders, Buffer.from('1'), { headers: { tenant: 'eu' } })
-        const { properties }: Pick<ConsumeMessage, 'properties'> = await delivered(channel, orders)
-        assert.deepEqual(Object.keys(properties.headers ?? {}), ['tenant', 'throughline-sent-at'])
-      },
-      { propagate: 'none' },
-    ),
-  )
-
-  test(
-    'destinations that are ignored have neither spans nor headers; templates name the others',
-    onBroker(
-      async ({ channel, queue }, spans) => {
-        await channel.assertQueue('ignored-1', { exclusive: true })
-        const orders = await queue()
-        await channel.consume('ignored-1', (message) => message && channel.ack(message))
-        channel.sendToQueue('ignored-1', Buffer.from('1'))
-        await channel.consume(orders, (message) => message && channel.ack(message))
-        channel.sendToQueue(orders, Buffer.from('1'))
-        await ended('process orders-{id}')
-        assert.deepEqual(
-          spans.finished().map(({ name, attributes }) => [name, attributes['messaging.destination.name']]),
-          [
-            ['publish orders-{id}', orders],
-            ['process orders-{id}', orders],
-          ],
-        )
-        assert.equal(spans.finished()[0]?.attributes['server.address'], FIXED['server.address'])
-      },
-      { ignore: [/^ignored/], template: () => 'orders-{id}' },
-    ),
   )
 })

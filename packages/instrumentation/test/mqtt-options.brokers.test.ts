@@ -98,39 +98,6 @@ describe('options of the instrumentation of MQTT.js', () => {
     }
   })
 
-  test('ignored topics have no spans and carry nothing', (t) =>
-    withSpans(async () => {
-      const [seen, hidden] = [uniqueTopic(), uniqueTopic()]
-      const packets = await roundTrip(t, { ignore: [hidden, /^\$SYS/] }, [hidden, seen])
-      assert.deepEqual({ ...packets[0]?.properties?.userProperties }, { tenant: 'a' })
-      assert.deepEqual(names(), [`publish ${seen}`, `process ${seen}`])
-    }))
-
-  test('with propagation off the context stays at home; a correlation id goes where it is asked for', (t) =>
-    withSpans(async () => {
-      const topic = uniqueTopic()
-      const [packet] = await roundTrip(t, { propagate: 'none', correlationHeader: 'correlation_id' }, [topic])
-      const { userProperties = {} } = packet?.properties ?? {}
-      assert.equal(userProperties.traceparent, undefined)
-      assert.equal(userProperties.correlation_id, recorder.finished()[0]?.spanContext().traceId)
-    }))
-
-  test('linkage and trust say what a context from outside may do', async (t) => {
-    for (const [config, links] of [
-      [{ linkage: 'link' }, 1],
-      [{ trust: 'link' }, 1],
-      [{ trust: 'ignore' }, 0],
-    ] as const) {
-      await withSpans(async () => {
-        await roundTrip(t, config, [uniqueTopic()])
-        const [publish, process] = recorder.finished()
-        assert.notEqual(process?.spanContext().traceId, publish?.spanContext().traceId)
-        assert.equal(process?.parentSpanContext, undefined)
-        assert.equal(process?.links.length, links)
-      })
-    }
-  })
-
   test('hooks get the spans, and what the application or MQTT.js made', (t) =>
     withSpans(async () => {
       const topic = uniqueTopic()

@@ -2,6 +2,7 @@ import { context, propagation, type TextMapPropagator, type TracerProvider, trac
 import { CompositePropagator, W3CBaggagePropagator, W3CTraceContextPropagator } from '@opentelemetry/core'
 import {
   type ReadableSpan,
+  type Sampler,
   TracerProvider as SdkTracerProvider,
   type SpanLimits,
   type SpanProcessor,
@@ -32,6 +33,8 @@ export interface RecordOptions {
   readonly global?: boolean
   /** Limits of the SDK, e.g. `{ linkCountLimit: 128 }`, its default. Only without `global`, whose provider is shared. */
   readonly spanLimits?: SpanLimits
+  /** Which spans are recorded. Default: those without a parent, and those whose parent is. Only without `global`, as well. */
+  readonly sampler?: Sampler
 }
 
 let installed: SpanRecorder | undefined
@@ -41,8 +44,8 @@ let installed: SpanRecorder | undefined
  * from the API keep to the first provider; call `reset()` between tests, or use `withSpans`.
  * Throws when other code has installed globals before.
  */
-export function recordSpans({ global = true, spanLimits }: RecordOptions = {}): SpanRecorder {
-  if (!global) return createRecorder(new StrictContextManager(), spanLimits)
+export function recordSpans({ global = true, ...limits }: RecordOptions = {}): SpanRecorder {
+  if (!global) return createRecorder(new StrictContextManager(), limits)
   if (installed !== undefined) return installed
   const contexts = new StrictContextManager()
   const recorder = createRecorder(contexts)
@@ -75,7 +78,10 @@ export async function withSpans<Result>(
   return result
 }
 
-function createRecorder(contexts: StrictContextManager, spanLimits?: SpanLimits): SpanRecorder {
+function createRecorder(
+  contexts: StrictContextManager,
+  { spanLimits, sampler }: Omit<RecordOptions, 'global'> = {},
+): SpanRecorder {
   let started: ReadableSpan[] = []
   const processor: SpanProcessor = {
     onStart: (span) => void started.push(span),
@@ -86,6 +92,7 @@ function createRecorder(contexts: StrictContextManager, spanLimits?: SpanLimits)
   const tracerProvider = new SdkTracerProvider({
     spanProcessors: [processor],
     ...(spanLimits === undefined ? {} : { spanLimits }),
+    ...(sampler === undefined ? {} : { sampler }),
   })
   const finished = () => started.filter((span) => span.ended)
   return {

@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
 import { AmqplibInstrumentation } from '@throughline/instrumentation'
 import { eventually, recordSpans, withSpans } from '@throughline/testkit'
 import type * as amqplib from 'amqplib'
 import type * as amqplibCallbacks from 'amqplib/callback_api'
+import { unwrapped } from './carrier.ts'
 import { url } from './rabbitmq.ts'
 
 recordSpans()
@@ -12,6 +14,13 @@ recordSpans()
 export const instrumentation = new AmqplibInstrumentation()
 
 const load = createRequire(import.meta.url)
+export const methods = unwrapped(instrumentation, () => {
+  // Its classes are not exported.
+  const own = (file: string) => load(join(dirname(load.resolve('amqplib')), 'lib', file))
+  const models = [own('channel_model.js'), own('callback_model.js')]
+  const channels = models.flatMap(({ Channel, ConfirmChannel }) => [Channel, ConfirmChannel])
+  return [own('connect.js'), ...channels.map(({ prototype }) => prototype)]
+})
 export const amqp: typeof amqplib = load('amqplib')
 export const callbacks: typeof amqplibCallbacks = load('amqplib/callback_api')
 

@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
 import { RabbitmqClientInstrumentation } from '@throughline/instrumentation'
 import { recordSpans, withSpans } from '@throughline/testkit'
 import type * as rabbitmqClient from 'rabbitmq-client'
+import { unwrapped } from './carrier.ts'
 import { url } from './rabbitmq.ts'
 
 recordSpans()
@@ -10,9 +12,12 @@ recordSpans()
 /** Made before rabbitmq-client is loaded. Connections have the options that it has when they are first used. */
 export const instrumentation = new RabbitmqClientInstrumentation()
 
-export const { Connection, ConsumerStatus }: typeof rabbitmqClient = createRequire(import.meta.url)(
-  'rabbitmq-client',
-)
+const load = createRequire(import.meta.url)
+export const methods = unwrapped(instrumentation, () => [
+  load(join(dirname(load.resolve('rabbitmq-client')), 'Channel.js')).Channel.prototype,
+  load('rabbitmq-client').Connection.prototype,
+])
+export const { Connection, ConsumerStatus }: typeof rabbitmqClient = load('rabbitmq-client')
 
 /** The client takes no user for an empty one. */
 export const address = new URL(url)

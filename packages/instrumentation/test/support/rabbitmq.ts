@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { eventually, recordSpans } from '@throughline/testkit'
+import { eventually, recordSpans, type SpanNode } from '@throughline/testkit'
 
 export const url = process.env.AMQP_URL ?? 'amqp://127.0.0.1:5672'
 const { hostname, port } = new URL(url)
@@ -22,6 +22,38 @@ export const PROCESS = {
 }
 /** Differs by run. */
 export const OMIT = ['throughline.sent_at', 'throughline.sent_at_source', 'exception.stacktrace']
+
+/** The spans of a message that is sent to a queue and acknowledged by its handler, but for where they hang. */
+export function queueSpans(queue: string, more: SpanNode['attributes'] = {}) {
+  const place = {
+    'messaging.destination.name': queue,
+    'messaging.rabbitmq.destination.routing_key': queue,
+    ...more,
+  }
+  return {
+    destination: queue,
+    own: ['throughline-sent-at'],
+    sent: { name: `publish ${queue}`, kind: 'PRODUCER', attributes: { ...PUBLISH, ...place } },
+    handled: {
+      name: `process ${queue}`,
+      kind: 'CONSUMER',
+      attributes: {
+        ...PROCESS,
+        ...place,
+        'messaging.rabbitmq.message.delivery_tag': 1,
+        'throughline.outcome': 'accept',
+      },
+    },
+    omit: OMIT,
+  } as const
+}
+
+/** Their tree: the handler's span is the child of what sent the message, and linked to it. */
+export function queueTree(queue: string, more?: SpanNode['attributes']): readonly SpanNode[] {
+  const { sent, handled } = queueSpans(queue, more)
+  const child = { ...handled, trace: 1, parent: sent.name, links: [{ to: sent.name }] }
+  return [{ ...sent, trace: 1, parent: null, children: [child] }]
+}
 
 /** Waits for as many spans of the name to have ended. */
 export async function ended(name: string, count = 1): Promise<void> {

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { context, propagation, ROOT_CONTEXT, trace } from '@opentelemetry/api'
-import { delivered, onBroker } from './support/amqplib.ts'
-import { ended, OMIT, queueTree } from './support/rabbitmq.ts'
+import { recordSpans } from '@throughline/testkit'
+import { amqp, delivered, onBroker } from './support/amqplib.ts'
+import { ended, FIXED, OMIT, queueTree, url } from './support/rabbitmq.ts'
 
 const tracer = trace.getTracer('test')
 const OWN = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
@@ -180,4 +181,27 @@ describe('amqplib: publishing', () => {
       assert.equal(send?.attributes?.['error.type'], 'IllegalOperationError')
     }),
   )
+
+  test('spans name the server, and nothing else of what connect was given', async () => {
+    const { hostname, port } = new URL(url)
+    const addresses = [
+      `amqp://guest:guest@${hostname}:${port}/%2F?heartbeat=10`,
+      { protocol: 'amqp', hostname, port: Number(port), username: 'guest', password: 'guest' },
+    ]
+    for (const address of addresses) {
+      const recorder = recordSpans()
+      recorder.reset()
+      const connection = await amqp.connect(address, { clientProperties: { connection_name: 'shop' } })
+      const channel = await connection.createChannel()
+      const { queue } = await channel.assertQueue('', { exclusive: true })
+      channel.sendToQueue(queue, Buffer.from('1'))
+      await connection.close()
+      const [span] = recorder.finished()
+      assert.deepEqual(
+        { ...FIXED, 'messaging.client.id': 'shop', ...span?.attributes },
+        { ...span?.attributes },
+      )
+      assert.doesNotMatch(JSON.stringify(span?.attributes), /guest/)
+    }
+  })
 })

@@ -88,8 +88,8 @@ for (const carrier of carriers) {
       t.after(() => carrier.instrumentation.setTracerProvider(recordSpans().tracerProvider))
       const metrics = recordMetrics()
       t.after(() => metrics.stop())
-      await withSpans(async (spans) => {
-        const { headers, span, baggage } = await roundTrip(t, carrier, {}, inOrder)
+      const operation = await withSpans(async (spans) => {
+        const { headers, span, baggage, sent } = await roundTrip(t, carrier, {}, inOrder)
         const [only, ...others] = spans.finished()
         assert.deepEqual(others, [])
         assert.equal(only?.name, 'order')
@@ -99,16 +99,22 @@ for (const carrier of carriers) {
         assert.equal(span?.isRecording(), false)
         assert.equal(span?.spanContext().traceId, traceId)
         assert.equal(baggage, 'eu')
+        return sent.attributes['messaging.operation.name']
       })
       await eventually(async () => {
-        const counts = (await metrics.series()).map(({ name, count }) => [name, count])
-        assert.deepEqual(counts, [
-          ['messaging.client.sent.messages', 1],
-          ['messaging.client.operation.duration', 1],
-          ['messaging.client.consumed.messages', 1],
-          ['messaging.process.duration', 1],
-          ['throughline.queue.duration', 1],
-        ])
+        const series = await metrics.series()
+        assert.deepEqual(
+          series.map(({ name, unit, count }) => [name, unit, count]),
+          [
+            ['messaging.client.sent.messages', '{message}', 1],
+            ['messaging.client.operation.duration', 's', 1],
+            ['messaging.client.consumed.messages', '{message}', 1],
+            ['messaging.process.duration', 's', 1],
+            ['throughline.queue.duration', 's', 1],
+          ],
+        )
+        const operations = series.map(({ attributes }) => attributes['messaging.operation.name'])
+        assert.deepEqual([...new Set(operations)], [operation, 'process'])
       })
     })
 

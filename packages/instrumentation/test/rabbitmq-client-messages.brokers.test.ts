@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { trace } from '@opentelemetry/api'
-import { eventually, recordMetrics, tcpProxy, withSpans } from '@throughline/testkit'
+import { eventually, tcpProxy, withSpans } from '@throughline/testkit'
 import type { AsyncMessage, Connection as Client } from 'rabbitmq-client'
 import { ended, url } from './support/rabbitmq.ts'
 import { address, Connection, ConsumerStatus, onBroker } from './support/rabbitmq-client.ts'
@@ -181,30 +181,6 @@ describe('rabbitmq-client: messages and connections', () => {
       assert.equal(letter?.attributes['throughline.dead_letter.reason'], 'rejected')
       assert.equal(letter?.links[1]?.context.spanId, attempt?.spanContext().spanId)
       assert.deepEqual(letter?.links[1]?.attributes, { dead_letter: true })
-    }),
-  )
-
-  test(
-    'messages are counted',
-    onBroker(async ({ connection, queue, closing }) => {
-      const metrics = recordMetrics()
-      const orders = await queue()
-      const publisher = closing(connection.createPublisher())
-      closing(connection.createConsumer({ queue: orders }, () => {}))
-      await publisher.send(orders, '1')
-      await ended(`process ${orders}`)
-      const series = await metrics.series()
-      await metrics.stop()
-      assert.deepEqual(
-        series.map(({ name, count, attributes }) => [name, count, attributes['messaging.operation.name']]),
-        [
-          ['messaging.client.sent.messages', 1, 'publish'],
-          ['messaging.client.operation.duration', 1, 'publish'],
-          ['messaging.client.consumed.messages', 1, 'process'],
-          ['messaging.process.duration', 1, 'process'],
-          ['throughline.queue.duration', 1, 'process'],
-        ],
-      )
     }),
   )
 })

@@ -122,7 +122,7 @@ function judgeOthers(
   const { dependencies, peerDependencies, optionalDependencies, devDependencies } = manifest
   const declared = { ...dependencies, ...peerDependencies, ...optionalDependencies }
   const forTests = { ...devDependencies, ...rootManifest.devDependencies }
-  if (name in declared || (!isSource && name in forTests)) return undefined
+  if (name in declared || (!isSource && (name in forTests || rule.optional?.includes(name)))) return undefined
   // The types of a package come from @types/… where it has none of its own.
   return `is not among the dependencies of ${folder}/package.json`
 }

@@ -54,6 +54,12 @@ const forbidden: [what: string, file: string, text: string, problem: RegExp][] =
     /not for packages\/mqtt/,
   ],
   [
+    'a source imports what its tests use where it is installed',
+    'packages/instrumentation/src/planted.ts',
+    "import '@confluentinc/kafka-javascript'",
+    /not among the dependencies of packages\/instrumentation/,
+  ],
+  [
     'a transport imports another',
     'packages/mqtt/src/planted.ts',
     "import '@throughline/http'",

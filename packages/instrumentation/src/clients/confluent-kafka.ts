@@ -4,7 +4,7 @@ import { definedTexts, type KafkaSettings, patchKafka } from './kafkajs.ts'
 
 /**
  * @confluentinc/kafka-javascript: its namespace `KafkaJS`, which mirrors kafkajs. Its other one, `RdKafka`, is left alone.
- * See docs/instrumentation/kafkajs.md.
+ * See docs/instrumentation/confluent-kafka.md.
  */
 export class ConfluentKafkaInstrumentation extends ClientInstrumentation {
   protected supported(): Supported {
@@ -17,23 +17,36 @@ export class ConfluentKafkaInstrumentation extends ClientInstrumentation {
   }
 }
 
-/** Options stand in librdkafka's names, and under `kafkaJS` in those of kafkajs. */
-function settingsOf(options: unknown): KafkaSettings {
-  const own = Object(options) as { readonly [name: string]: unknown }
-  const { brokers, clientId, groupId, autoCommit } = Object(own.kafkaJS) as {
-    readonly [name: string]: unknown
-  }
-  const servers = own['bootstrap.servers'] ?? own['metadata.broker.list']
+/**
+ * Options stand in librdkafka's names, and under `kafkaJS` in those of kafkajs. The client merges each of the two, those of
+ * a producer or consumer over those that all share, and then takes librdkafka's where both say something.
+ */
+function settingsOf(common: unknown, options: unknown): KafkaSettings {
+  const named: Named = { ...Object(common), ...Object(options) }
+  const { brokers, clientId, groupId, autoCommit }: Named = { ...kafkaJsOf(common), ...kafkaJsOf(options) }
+  const servers = named['bootstrap.servers'] ?? named['metadata.broker.list']
   return {
     ...definedTexts({
-      broker: Array.isArray(brokers)
-        ? brokers[0]
-        : typeof servers === 'string'
+      broker:
+        typeof servers === 'string'
           ? servers.split(',')[0]?.trim()
-          : undefined,
-      clientId: clientId ?? own['client.id'],
-      groupId: groupId ?? own['group.id'],
+          : Array.isArray(brokers)
+            ? brokers[0]
+            : undefined,
+      clientId: named['client.id'] ?? clientId,
+      groupId: named['group.id'] ?? groupId,
     }),
-    ...((autoCommit ?? own['enable.auto.commit']) === false ? { autoCommit: false } : {}),
+    ...(isOff(named['enable.auto.commit'] ?? autoCommit) ? { autoCommit: false } : {}),
   }
+}
+
+type Named = { readonly [name: string]: unknown }
+
+function kafkaJsOf(options: unknown): object {
+  return Object((Object(options) as { readonly kafkaJS?: unknown }).kafkaJS)
+}
+
+/** librdkafka reads words, too. */
+function isOff(value: unknown): boolean {
+  return value === false || value === 'false'
 }

@@ -37,24 +37,24 @@ type TextSettings = Omit<KafkaSettings, 'autoCommit'>
 
 /**
  * Wraps the class `Kafka` of a module, kafkajs or what mirrors it, whose instances make producers and consumers.
- * `settingsOf` reads the options of all three.
+ * `settingsOf` reads the options that all of an instance's share, and those of one.
  */
 export function patchKafka(
   module: unknown,
-  settingsOf: (options: unknown) => KafkaSettings,
+  settingsOf: (common: unknown, options: unknown) => KafkaSettings,
   { patches, scope, config }: Tracing<ClientInstrumentationConfig>,
 ): void {
-  const shared = new WeakMap<object, KafkaSettings>()
+  const shared = new WeakMap<object, unknown>()
 
   function clientOf(kafkaClient: object, options: unknown) {
-    const { broker, clientId, groupId, autoCommit } = { ...shared.get(kafkaClient), ...settingsOf(options) }
+    const { broker, clientId, groupId, autoCommit } = settingsOf(shared.get(kafkaClient), options)
     const connection: Attributes = serverAttributes(broker, KAFKA_PORT)
     if (clientId !== undefined) connection['messaging.client.id'] = clientId
     return { client: { system: kafka, connection }, groupId, autoCommit }
   }
 
   for (const exports of exportsOf(module)) {
-    patches.construct(exports, 'Kafka', (made, [options]) => shared.set(made, settingsOf(options)))
+    patches.construct(exports, 'Kafka', (made, [options]) => shared.set(made, options))
 
     patches.wrap(
       exports.Kafka.prototype,
@@ -111,8 +111,9 @@ function hasKafka(exports: unknown): exports is KafkaModule {
   return typeof (Object(exports) as { readonly Kafka?: unknown }).Kafka === 'function'
 }
 
-function settingsOf(options: unknown): KafkaSettings {
-  const { brokers, clientId, groupId } = Object(options) as { readonly [name: string]: unknown }
+function settingsOf(common: unknown, options: unknown): KafkaSettings {
+  const { brokers, clientId } = Object(common) as { readonly [name: string]: unknown }
+  const { groupId } = Object(options) as { readonly groupId?: unknown }
   return definedTexts({ broker: Array.isArray(brokers) ? brokers[0] : undefined, clientId, groupId })
 }
 

@@ -5,7 +5,7 @@ import { eventually, recordSpans } from '@throughline/testkit'
 import { ConfluentKafkaInstrumentation } from '../src/index.ts'
 import { connected, consume, needsClient, setUp } from './support/confluent-kafka.ts'
 import { frozen } from './support/frozen.ts'
-import { OMIT } from './support/kafkajs.ts'
+import { brokers, OMIT } from './support/kafkajs.ts'
 
 new ConfluentKafkaInstrumentation()
 const recorder = recordSpans()
@@ -268,3 +268,24 @@ test('what the application gives is not changed, and its bytes arrive as bytes',
   }
   assert.deepEqual([second?.headers, second?.timestamp], [{}, '1700000000000'])
 })
+
+test(
+  "of options in both vocabularies spans tell librdkafka's, as the client takes them",
+  needsClient,
+  async (t) => {
+    const [server] = brokers()
+    const common = { 'client.id': 'librdkafka', 'bootstrap.servers': `${server},127.0.0.1:1` }
+    const { kafka, producer, topic, group } = await start(t, common)
+    await producer.send({ topic, messages: [{ value: 'one' }] })
+    const options = { 'client.id': 'own' }
+    await consume(t, kafka, { topics: [topic], group, options, eachMessage: async () => {} })
+    await treeOf(2)
+    const [send, process] = recorder.finished()
+    assert.equal(send?.attributes['messaging.client.id'], 'librdkafka')
+    assert.equal(process?.attributes['messaging.client.id'], 'own')
+    assert.equal(process?.attributes['messaging.consumer.group.name'], group)
+    for (const span of [send, process]) {
+      assert.equal(`${span?.attributes['server.address']}:${span?.attributes['server.port']}`, server)
+    }
+  },
+)

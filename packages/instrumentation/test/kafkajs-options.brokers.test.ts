@@ -1,140 +1,16 @@
 import assert from 'node:assert/strict'
 import { createRequire } from 'node:module'
-import { after, before, type TestContext, test } from 'node:test'
-import { propagation, SpanKind } from '@opentelemetry/api'
+import { type TestContext, test } from 'node:test'
+import { type Context, context, propagation, ROOT_CONTEXT, SpanKind, trace } from '@opentelemetry/api'
 import { eventually, recordSpans } from '@throughline/testkit'
-import { KafkaJsInstrumentation } from '../src/index.ts'
-import type { ClientInstrumentationConfig, MessageInfo } from '../src/options.ts'
+import { messageContext } from '../src/index.ts'
+import type { ClientInstrumentationConfig } from '../src/options.ts'
+import { kafkajs } from './support/carriers/kafkajs.ts'
 import { consume, loadKafkaJs, setUp } from './support/kafkajs.ts'
 
-// Its hooks are there when the client is loaded, and it is off: what is seen first is the client's own.
-const instrumentation = new KafkaJsInstrumentation()
-instrumentation.disable()
+// What all clients have in common is tested for it too: *-every-client.brokers.test.ts.
+const { instrumentation, methods } = kafkajs
 const recorder = recordSpans()
-const originals: unknown[] = []
-const wrapped = () => {
-  const { Kafka } = loadKafkaJs()
-  return [Kafka, Kafka.prototype.producer, Kafka.prototype.consumer, Kafka.prototype.constructor]
-}
-before(() => {
-  originals.push(...wrapped())
-  instrumentation.enable()
-})
-after(() => instrumentation.disable())
-
-const fault = (): never => {
-  throw new Error('injected')
-}
-
-/** One message that is sent and handled, by clients made with these options. */
-async function sendAndHandle(t: TestContext, config: ClientInstrumentationConfig, finished = 2) {
-  instrumentation.setConfig(config)
-  const { kafka, producer, topic, group } = await setUp(t)
-  recorder.reset()
-  await producer.send({ topic, messages: [{ value: 'one', headers: { tenant: 'a' } }] })
-  const seen: string[][] = []
-  await consume(t, kafka, {
-    topics: [topic],
-    group,
-    eachMessage: async ({ message }) => void seen.push(Object.keys(message.headers ?? {})),
-  })
-  await eventually(() => assert.equal(seen.length, 1), { timeoutMs: 30_000 })
-  await eventually(() => assert.equal(recorder.finished().length, finished))
-  recorder.assertNoLeaks()
-  const [send, process] = recorder.finished()
-  return { topic, headers: seen[0] ?? [], send, process }
-}
-
-test('disabled, the client is what it was; enabled again, it is traced again', async (t) => {
-  const { send } = await sendAndHandle(t, {})
-  assert.equal(send?.kind, SpanKind.PRODUCER)
-  const { producer, topic } = await setUp(t)
-  instrumentation.disable()
-  recorder.reset()
-  assert.deepEqual(wrapped(), originals)
-  // A producer that was made before runs alone.
-  await producer.send({ topic, messages: [{ value: 'one' }] })
-  assert.deepEqual(recorder.finished(), [])
-  instrumentation.enable()
-  assert.notDeepEqual(wrapped(), originals)
-  await producer.send({ topic, messages: [{ value: 'two' }] })
-  assert.equal(recorder.finished().length, 1)
-})
-
-test('a topic that is ignored is left alone', async (t) => {
-  const { headers } = await sendAndHandle(t, { ignore: [/^kafkajs-/] }, 0)
-  assert.deepEqual(headers, ['tenant'])
-})
-
-test('with linkage `link` the handler has a trace of its own, with a link', async (t) => {
-  const { send, process } = await sendAndHandle(t, { linkage: 'link' })
-  assert.equal(process?.parentSpanContext, undefined)
-  assert.deepEqual(process?.links[0]?.context.spanId, send?.spanContext().spanId)
-})
-
-test('a context that is not trusted is not continued, nor linked to', async (t) => {
-  const { send, process } = await sendAndHandle(t, { trust: 'ignore' })
-  assert.notEqual(process?.spanContext().traceId, send?.spanContext().traceId)
-  assert.deepEqual(process?.links, [])
-})
-
-test('with propagate `none` nothing of the context is sent', async (t) => {
-  const { headers, process } = await sendAndHandle(t, { propagate: 'none' })
-  assert.deepEqual(headers, ['tenant'])
-  assert.equal(process?.attributes['throughline.missing_context'], true)
-})
-
-test('templates name spans, hooks see spans and messages, capture adds what is asked for', async (t) => {
-  const seen: MessageInfo[] = []
-  const { topic, send, process } = await sendAndHandle(t, {
-    template: () => 'orders-{id}',
-    producerHook: (span, info) => {
-      seen.push(info)
-      span.setAttribute('hook', 'sent')
-    },
-    consumerHook: (span, info) => {
-      seen.push(info)
-      span.setAttribute('hook', 'handled')
-    },
-    capture: { headers: ['tenant'], bodySize: true },
-  })
-  assert.deepEqual([send?.name, process?.name], ['send orders-{id}', 'process orders-{id}'])
-  assert.deepEqual([send?.attributes.hook, process?.attributes.hook], ['sent', 'handled'])
-  for (const span of [send, process]) {
-    assert.equal(span?.attributes['messaging.destination.name'], topic)
-    assert.deepEqual(span?.attributes['messaging.header.tenant'], ['a'])
-    assert.equal(span?.attributes['messaging.message.body.size'], 3)
-  }
-  assert.deepEqual(
-    seen.map(({ destination }) => destination),
-    [topic, topic],
-  )
-})
-
-test('hooks and templates that throw are not noticed', async (t) => {
-  const config = { producerHook: fault, consumerHook: fault, template: fault }
-  const { topic, send, process } = await sendAndHandle(t, config)
-  assert.deepEqual([send?.name, process?.name], [`send ${topic}`, `process ${topic}`])
-})
-
-test('a propagator that throws is not noticed', async (t) => {
-  propagation.disable()
-  propagation.setGlobalPropagator({ inject: fault, extract: fault, fields: () => [] })
-  t.after(() => {
-    propagation.disable()
-    propagation.setGlobalPropagator(recorder.propagator)
-  })
-  const { headers } = await sendAndHandle(t, {}, 1)
-  assert.deepEqual(headers, ['tenant'])
-})
-
-test('a tracer that throws is not noticed', async (t) => {
-  const tracer = { startSpan: fault, startActiveSpan: fault }
-  instrumentation.setTracerProvider({ getTracer: () => tracer })
-  t.after(() => instrumentation.setTracerProvider(recorder.tracerProvider))
-  const { headers } = await sendAndHandle(t, {}, 0)
-  assert.deepEqual(headers, ['tenant'])
-})
 
 test('a version that is not known is left alone', () => {
   const manifest = createRequire(import.meta.url)('kafkajs/package.json') as { version: string }
@@ -143,14 +19,14 @@ test('a version that is not known is left alone', () => {
   const [definition] = instrumentation.getModuleDefinitions()
   const module = loadKafkaJs()
   definition?.patch?.(module, '3.0.0')
-  assert.deepEqual(wrapped(), originals)
+  assert.deepEqual(methods.now(), methods.originals)
   definition?.patch?.(module, '2.0.0-beta.1')
-  assert.notDeepEqual(wrapped(), originals)
+  assert.notDeepEqual(methods.now(), methods.originals)
   instrumentation.enable()
 })
 
 test('of several messages with a send span each, none is told the offset of another', async (t) => {
-  instrumentation.setConfig({ createSpans: false })
+  configure(t, { createSpans: false })
   const { producer, topic } = await setUp(t)
   recorder.reset()
   await producer.send({ topic, messages: [{ value: 'one' }, { value: 'two' }, { value: 'three' }] })
@@ -162,3 +38,93 @@ test('of several messages with a send span each, none is told the offset of anot
     assert.equal(attributes['messaging.kafka.offset'], undefined)
   }
 })
+
+const BAGGAGE = propagation.createBaggage({ tenant: { value: 'eu' } })
+for (const [config, links, isContinued, tenant] of [
+  [{}, 2, true, 'eu'],
+  [{ linkage: 'link' }, 2, false, 'eu'],
+  [{ trust: 'link' }, 2, false, undefined],
+  [{ trust: 'ignore' }, 0, false, undefined],
+] as const) {
+  test(`${JSON.stringify(config)} says what the contexts of a batch's messages may do`, async (t) => {
+    configure(t, config)
+    const { kafka, producer, topic, group } = await setUp(t)
+    recorder.reset()
+    await context.with(propagation.setBaggage(ROOT_CONTEXT, BAGGAGE), () =>
+      producer.send({ topic, messages: [{ value: 'one' }, { value: 'two' }] }),
+    )
+    const created = recorder.named(`create ${topic}`).map((span) => span.spanContext())
+    let contexts: Context[] = []
+    await consume(t, kafka, {
+      topics: [topic],
+      group,
+      eachBatch: async ({ batch: { messages } }) => {
+        contexts = messages.map(messageContext)
+      },
+    })
+    const [process] = await eventually(() => {
+      const spans = recorder.named(`process ${topic}`)
+      assert.equal(spans.length, 1)
+      return spans
+    })
+    assert.equal(process?.parentSpanContext, undefined)
+    assert.deepEqual(
+      process?.links.map((link) => link.context.spanId),
+      created.slice(0, links).map(({ spanId }) => spanId),
+    )
+    assert.deepEqual(
+      contexts.map((each) => [
+        trace.getSpanContext(each)?.spanId,
+        propagation.getBaggage(each)?.getEntry('tenant')?.value,
+      ]),
+      created.map(({ spanId }) => [isContinued ? spanId : undefined, tenant]),
+    )
+  })
+}
+
+function configure(t: TestContext, config: ClientInstrumentationConfig): void {
+  instrumentation.setConfig(config)
+  t.after(() => instrumentation.setConfig({}))
+}
+
+const fault = (): never => {
+  throw new Error('injected')
+}
+const faults: Readonly<Record<string, (t: TestContext) => void>> = {
+  'hooks and a template that throw': (t) =>
+    configure(t, { producerHook: fault, consumerHook: fault, template: fault }),
+  'a tracer that throws': (t) => {
+    instrumentation.setTracerProvider({ getTracer: () => ({ startSpan: fault, startActiveSpan: fault }) })
+    t.after(() => instrumentation.setTracerProvider(recorder.tracerProvider))
+  },
+  'a propagator that throws': (t) => {
+    propagation.disable()
+    propagation.setGlobalPropagator({ inject: fault, extract: fault, fields: () => [] })
+    t.after(() => {
+      propagation.disable()
+      propagation.setGlobalPropagator(recorder.propagator)
+    })
+  },
+}
+for (const [what, inject] of Object.entries(faults)) {
+  test(`who sends and handles batches does not notice ${what}`, async (t) => {
+    inject(t)
+    const { kafka, producer, topic, group } = await setUp(t)
+    const messages = [
+      { key: 'a', value: 'one', headers: { tenant: 'a' } },
+      { value: null, key: 'b', headers: { tenant: 'b' } },
+    ]
+    const [record] = await producer.sendBatch({ topicMessages: [{ topic, messages }] })
+    assert.equal(record?.baseOffset, '0')
+    const seen: string[] = []
+    await consume(t, kafka, {
+      topics: [topic],
+      group,
+      eachBatch: async ({ batch }) => {
+        for (const { key, value, headers } of batch.messages) seen.push(`${key} ${value} ${headers?.tenant}`)
+      },
+    })
+    await eventually(() => assert.deepEqual(seen, ['a one a', 'b null b']), { timeoutMs: 30_000 })
+    recorder.assertNoLeaks()
+  })
+}

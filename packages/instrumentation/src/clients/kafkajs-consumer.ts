@@ -34,14 +34,19 @@ interface RunOptions {
   readonly autoCommit?: boolean
 }
 
-/**
- * The options of a consumer's `run` with its handlers traced; undefined where there are none. `autoCommit`: what the
- * consumer's own options say of it.
- */
+/** What is known of a consumer. */
+interface TracedConsumer {
+  readonly processes: Processes
+  /** What its own options say of it. */
+  readonly autoCommit?: boolean | undefined
+  /** Asked for each message: the client goes on calling handlers of ours. */
+  isEnabled(): boolean
+}
+
+/** The options of a consumer's `run` with its handlers traced; undefined where there are none. */
 export function tracedRun(
   options: RunOptions | undefined,
-  processes: Processes,
-  autoCommit?: boolean,
+  { processes, autoCommit, isEnabled }: TracedConsumer,
 ): RunOptions | undefined {
   if (options === undefined || options === null) return undefined
   const { eachMessage, eachBatch, eachBatchAutoResolve } = options
@@ -59,7 +64,7 @@ export function tracedRun(
     start: (payload: Payload) => Started | undefined,
   ): Handler<Payload> {
     return function (payload, ...rest) {
-      const started = guarded('a kafkajs handler', () => start(payload))
+      const started = isEnabled() ? guarded('a kafkajs handler', () => start(payload)) : undefined
       if (started === undefined) return handler.call(this, payload, ...rest)
       return runHandler(started.processing, () => handler.call(this, payload, ...rest), started.outcomes)
     }

@@ -42,7 +42,7 @@ type TextSettings = Omit<KafkaSettings, 'autoCommit'>
 export function patchKafka(
   module: unknown,
   settingsOf: (common: unknown, options: unknown) => KafkaSettings,
-  { patches, scope, config }: Tracing<ClientInstrumentationConfig>,
+  { patches, scope, config, isEnabled }: Tracing<ClientInstrumentationConfig>,
 ): void {
   const shared = new WeakMap<object, unknown>()
 
@@ -81,13 +81,14 @@ export function patchKafka(
             const attributes: Attributes = {}
             if (groupId !== undefined) attributes['messaging.consumer.group.name'] = groupId
             const processes = createProcesses(client, attributes, config(), scope)
+            const traced = { processes, autoCommit, isEnabled }
             patches.wrapOwn(
               consumer,
               'run',
               (run) =>
                 function (options, ...rest) {
-                  const traced = guarded('kafkajs run', () => tracedRun(options, processes, autoCommit))
-                  return run.call(this, traced ?? options, ...rest)
+                  const given = guarded('kafkajs run', () => tracedRun(options, traced)) ?? options
+                  return run.call(this, given, ...rest)
                 },
             )
           })

@@ -8,10 +8,12 @@ import { brokers } from './kafkajs.ts'
 export const CLIENT = '@confluentinc/kafka-javascript'
 const require = createRequire(import.meta.url)
 
-/** For a test's options: the run's summary says what was left out for want of it. */
-export const needsClient = isInstalled() ? {} : { skip: `needs ${CLIENT}: npm install --no-save ${CLIENT}` }
+export const isInstalled = found()
 
-function isInstalled(): boolean {
+/** For a test's options: the run's summary says what was left out for want of it. */
+export const needsClient = isInstalled ? {} : { skip: `needs ${CLIENT}: npm install --no-save ${CLIENT}` }
+
+function found(): boolean {
   try {
     require.resolve(CLIENT)
     return true

@@ -227,6 +227,47 @@ test('messages that a stream gathers have a span each, in the context in which e
   assert.equal(new Set(read.map(({ headers }) => String(headers.get('traceparent')))).size, 3)
 })
 
+test('no link of 300 messages of one call is lost: the send span comes in parts', async (t) => {
+  const { topic } = await start(t)
+  const messages = Array.from({ length: 300 }, (_, index) => ({ topic, value: String(index) }))
+  await textProducer(t).send({ messages })
+  const sends = recorder.named(`send ${topic}`)
+  assert.deepEqual(
+    sends.map(({ attributes, links }) => [attributes['throughline.batch.part'], links.length]),
+    [
+      ['1/3', 128],
+      ['2/3', 128],
+      ['3/3', 44],
+    ],
+  )
+  assert.deepEqual(
+    sends.flatMap(({ links }) => links.map((link) => link.context.spanId)),
+    recorder.named(`create ${topic}`).map((span) => span.spanContext().spanId),
+  )
+  const read = await readUntraced(t, topic, 300)
+  assert.equal(new Set(read.map(({ headers }) => String(headers.get('traceparent')))).size, 300)
+})
+
+test('one message object that is written again and again has the context of each time', async (t) => {
+  const { topic } = await start(t)
+  const producer = textProducer(t)
+  const stream = producer.asStream({ batchSize: 2 })
+  const message = frozen({ topic, value: 'ping' })
+  const roots = ['one', 'two'].map((name) => {
+    const span = tracer.startSpan(name)
+    context.with(trace.setSpan(ROOT_CONTEXT, span), () => stream.write(message))
+    span.end()
+    return span.spanContext().spanId
+  })
+  await once(stream, 'flush')
+  await stream.close()
+  await producer.send({ messages: [message] })
+  assert.deepEqual(
+    recorder.named(`send ${topic}`).map(({ parentSpanContext }) => parentSpanContext?.spanId),
+    [...roots, undefined],
+  )
+})
+
 test('what a transaction sends is traced, once', async (t) => {
   const { topic } = await start(t)
   const producer = textProducer(t, { idempotent: true, strict: true })

@@ -70,7 +70,8 @@ export function patchProducer(
   tracedOf: (producer: object) => TracedProducer,
   patches: Patches,
 ): void {
-  const written = new WeakMap<object, Context>()
+  // A list, as an application may write one object again and again.
+  const written = new WeakMap<object, Context[]>()
 
   patches.wrap(
     producer,
@@ -91,7 +92,11 @@ export function patchProducer(
       (write) =>
         function (...args) {
           const [message] = args
-          if (isMessage(message)) written.set(message, contexts.active())
+          if (isMessage(message)) {
+            const before = written.get(message)
+            if (before === undefined) written.set(message, [contexts.active()])
+            else before.push(contexts.active())
+          }
           return write.apply(this, args)
         },
     )
@@ -100,12 +105,11 @@ export function patchProducer(
   function startSends(producer: TracedProducer, options: SendOptions | undefined): Started | undefined {
     const messages = options?.messages
     if (options === undefined || !Array.isArray(messages) || !messages.every(isMessage)) return undefined
-    const [first] = messages
-    if (first === undefined) return undefined
+    if (messages.length === 0) return undefined
     const outgoing = messages.map((message) => outgoingOf(message, producer.serializers))
     const isOpaque = messages.some(({ value }) => readable(value) === undefined)
     const { sends, opaqueSends, form } = producer
-    const started = start(isOpaque ? opaqueSends : sends, outgoing, written.has(first))
+    const started = start(isOpaque ? opaqueSends : sends, outgoing)
     if (started === undefined) return undefined
     const sent =
       form === undefined
@@ -116,7 +120,7 @@ export function patchProducer(
 
   function outgoingOf(message: KafkaMessage, serializers: Serializers): Outgoing {
     const headers = headerList(message.headers)
-    const context = written.get(message)
+    const context = contextOf(message)
     return {
       destination: message.topic,
       headers,
@@ -126,6 +130,14 @@ export function patchProducer(
       own: message,
       ...(context === undefined ? {} : { context }),
     }
+  }
+
+  /** Of what a stream sends, in the order in which it was written. */
+  function contextOf(message: KafkaMessage): Context | undefined {
+    const waiting = written.get(message)
+    const context = waiting?.shift()
+    if (waiting?.length === 0) written.delete(message)
+    return context
   }
 }
 
@@ -146,14 +158,13 @@ function bodyOf(value: unknown, { value: serialize }: Serializers): string | Uin
 function start(
   sends: Sends,
   outgoing: readonly Outgoing[],
-  isGathered: boolean,
 ): { readonly hops: readonly Hop[]; readonly end: Started['end'] } | undefined {
   const [first] = outgoing
   if (first !== undefined && outgoing.length === 1) {
     const send = sends.one(first)
     return send && { hops: [send.hop], end: send.end }
   }
-  if (!isGathered) return sends.all(outgoing)
+  if (first?.context === undefined) return sends.all(outgoing)
   const each = outgoing.map(sends.one)
   return {
     hops: each.map((send) => send?.hop ?? null),

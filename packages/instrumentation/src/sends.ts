@@ -82,8 +82,8 @@ export type Hop = InjectedContext | null
 
 export interface Send {
   readonly hop: Hop
-  /** Ends the span with what became of the message. */
-  end(result: PublishResult<Error>): void
+  /** Ends the span with what became of the message. `endMs`: when, where that is past. */
+  end(result: PublishResult<Error>, endMs?: number): void
 }
 
 export interface SendBatch {
@@ -176,7 +176,8 @@ export function createSends(
     return {
       // Its span goes on where a propagator fails: the message is what it was.
       hop: guarded('the context of a message', () => hopOf(sent, outgoing, created !== undefined)) ?? null,
-      end: (result) => guarded('the end of a send span', () => tracer.end(sent, result, unixMs())),
+      end: (result, endMs = unixMs()) =>
+        guarded('the end of a send span', () => tracer.end(sent, result, endMs)),
     }
   }
 

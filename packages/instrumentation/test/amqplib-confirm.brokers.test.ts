@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { describe, test } from 'node:test'
 import { trace } from '@opentelemetry/api'
 import { eventually, tcpProxy, withSpans } from '@throughline/testkit'
 import { amqp, onBroker } from './support/amqplib.ts'
-import { ended, url } from './support/rabbitmq.ts'
+import { ended, OMIT, returnedSpan, url } from './support/rabbitmq.ts'
 
 const tracer = trace.getTracer('test')
 
@@ -67,6 +68,60 @@ describe('amqplib: confirm channels', () => {
         spans.named(`publish ${orders}`).map(({ status }) => status.message),
         [undefined, 'message nacked'],
       )
+    }),
+  )
+
+  test(
+    'a mandatory message that no queue takes is a failed span, though it is confirmed',
+    onBroker(async ({ connection }, spans) => {
+      const channel = await connection.createConfirmChannel()
+      const bare = channel.listenerCount('return')
+      const route = { exchange: 'amq.direct', routingKey: `nowhere-${randomUUID()}` }
+      const told = new Promise((resolve) => {
+        channel.publish(route.exchange, route.routingKey, Buffer.from('1'), { mandatory: true }, resolve)
+      })
+      assert.equal(channel.listenerCount('return'), bare)
+      const returned = once(channel, 'return')
+      assert.equal(await told, null)
+      const [{ fields, properties }] = await returned
+      assert.equal(fields.replyText, 'NO_ROUTE')
+      assert.match(properties.headers.traceparent, /^00-/)
+      assert.deepEqual(spans.tree({ omit: OMIT }), [returnedSpan(route)])
+    }),
+  )
+
+  test(
+    'of several mandatory messages those have failed that came back, whatever their headers are',
+    onBroker(async ({ connection, queue }, spans) => {
+      const orders = await queue()
+      const channel = await connection.createConfirmChannel()
+      const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
+      for (let index = 0; index < 40; index++) {
+        const options = {
+          mandatory: index % 4 !== 3,
+          ...(index % 5 === 0 ? { headers: { traceparent } } : {}),
+        }
+        channel.sendToQueue(index % 2 === 0 ? orders : `${orders}-lost`, Buffer.from(String(index)), options)
+      }
+      await channel.waitForConfirms()
+      const failed = (name: string) => spans.named(name).filter(({ status }) => status.code === 2).length
+      assert.equal(spans.finished().length, 40)
+      assert.equal(failed(`publish ${orders}`), 0)
+      // Every second of these is not mandatory.
+      assert.equal(failed(`publish ${orders}-lost`), 10)
+    }),
+  )
+
+  test(
+    'leave the listeners of a channel as they are without',
+    onBroker(async ({ connection, queue }) => {
+      const orders = await queue()
+      const channel = await connection.createConfirmChannel()
+      const listeners = () => channel.eventNames().map((name) => [name, channel.listenerCount(name)])
+      const before = listeners()
+      channel.sendToQueue(orders, Buffer.from('1'), { mandatory: true })
+      await channel.waitForConfirms()
+      assert.deepEqual(listeners(), before)
     }),
   )
 

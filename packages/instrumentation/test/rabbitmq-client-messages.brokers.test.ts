@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
 import { describe, test } from 'node:test'
 import { trace } from '@opentelemetry/api'
 import { eventually, tcpProxy, withSpans } from '@throughline/testkit'
 import type { AsyncMessage, Connection as Client } from 'rabbitmq-client'
-import { ended, url } from './support/rabbitmq.ts'
+import { ended, OMIT, returnedSpan, url } from './support/rabbitmq.ts'
 import { address, Connection, ConsumerStatus, onBroker } from './support/rabbitmq-client.ts'
 
 const tracer = trace.getTracer('test')
@@ -104,6 +106,47 @@ describe('rabbitmq-client: messages and connections', () => {
     }),
   )
 
+  for (const by of ['publisher', 'channel'] as const) {
+    test(
+      `a mandatory message of a ${by} that no queue takes is a failed span, though it is confirmed`,
+      onBroker(async ({ connection, closing }, spans) => {
+        const route = { exchange: 'amq.direct', routingKey: `nowhere-${randomUUID()}` }
+        const publisher = closing(connection.createPublisher({ confirm: true }))
+        const channel = closing(await connection.acquire())
+        await channel.confirmSelect()
+        const returned = once(by === 'publisher' ? publisher : channel, 'basic.return')
+        const envelope = Object.freeze({ ...route, mandatory: true })
+        if (by === 'publisher') await publisher.send(envelope, '1')
+        else await channel.basicPublish(envelope, '1')
+        const [{ replyText }] = await returned
+        assert.equal(replyText, 'NO_ROUTE')
+        await ended(returnedSpan(route).name)
+        assert.deepEqual(spans.tree({ omit: OMIT }), [returnedSpan(route)])
+      }),
+    )
+  }
+
+  test(
+    'of several mandatory messages those have failed that came back, whatever their headers are',
+    onBroker(async ({ connection, queue, closing }, spans) => {
+      const orders = await queue()
+      const publisher = closing(connection.createPublisher({ confirm: true }))
+      await Promise.all(
+        Array.from({ length: 40 }, (_, index) => {
+          const routingKey = index % 2 === 0 ? orders : `${orders}-lost`
+          const headers = index % 5 === 0 ? { traceparent: OWN } : {}
+          return publisher.send({ routingKey, mandatory: index % 4 !== 3, headers }, String(index))
+        }),
+      )
+      await ended(`publish ${orders}`, 20)
+      await ended(`publish ${orders}-lost`, 20)
+      const failed = (name: string) => spans.named(name).filter(({ status }) => status.code === 2).length
+      assert.equal(failed(`publish ${orders}`), 0)
+      // Every second of these is not mandatory.
+      assert.equal(failed(`publish ${orders}-lost`), 10)
+    }),
+  )
+
   test('a publish that never gets a connection has failed, in its span too', () =>
     withSpans(async (spans) => {
       const { hostname } = address
@@ -129,7 +172,7 @@ describe('rabbitmq-client: messages and connections', () => {
         retryLow: 50,
       })
       connection.on('error', () => {})
-      const queue = `orders-${crypto.randomUUID()}`
+      const queue = `orders-${randomUUID()}`
       await connection.queueDeclare(queue)
       const publisher = connection.createPublisher({ confirm: true })
       let handled = 0
@@ -170,11 +213,11 @@ describe('rabbitmq-client: messages and connections', () => {
         arguments: { 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': dead },
         exclusive: true,
       }
-      closing(connection.createConsumer({ queue: orders, queueOptions: options }, () => ConsumerStatus.DROP))
+      const dropping = { queue: orders, queueOptions: options }
+      const consumer = closing(connection.createConsumer(dropping, () => ConsumerStatus.DROP))
       closing(connection.createConsumer({ queue: dead }, (_message: AsyncMessage) => {}))
-      await eventually(() =>
-        closing(connection.createPublisher({ confirm: true })).send({ routingKey: orders }, '1'),
-      )
+      await once(consumer, 'ready')
+      await closing(connection.createPublisher({ confirm: true })).send({ routingKey: orders }, '1')
       await ended(`process ${dead}`)
       const [attempt] = spans.named(`process ${orders}`)
       const [letter] = spans.named(`process ${dead}`)

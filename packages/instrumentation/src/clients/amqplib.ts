@@ -1,26 +1,17 @@
 import { type Attributes, context as contexts } from '@opentelemetry/api'
-import type { PublishResult, Settlement } from '@throughline/core'
+import type { Settlement } from '@throughline/core'
 import { unixMs } from '@throughline/core/tracing'
 import { createConnections } from '../connections.ts'
-import { copyWith } from '../copy.ts'
-import { errorOf, guarded } from '../guard.ts'
-import { type HeaderRecord, headersOf, withHeaders } from '../headers.ts'
+import { guarded } from '../guard.ts'
 import { ClientInstrumentation, type Supported, type Tracing } from '../instrumentation.ts'
 import type { ClientInstrumentationConfig } from '../options.ts'
 import type { Method } from '../patches.ts'
 import { runHandler } from '../processes.ts'
-import {
-  deliveryOf,
-  RABBITMQ_PORT,
-  RABBITMQ_TLS_PORT,
-  type Received,
-  refusal,
-  routeName,
-} from '../rabbitmq.ts'
+import { deliveryOf, RABBITMQ_PORT, RABBITMQ_TLS_PORT, type Received, refusal } from '../rabbitmq.ts'
 import { createRedeliveries } from '../redeliveries.ts'
-import type { Hop, Send } from '../sends.ts'
 import { serverAttributes } from '../system.ts'
 import { createUnsettled } from '../unsettled.ts'
+import { type Channel, type Channels, type PublishOptions, patchPublish } from './amqplib-publish.ts'
 
 const CONNECT = 'lib/connect.js'
 
@@ -44,36 +35,15 @@ export class AmqplibInstrumentation extends ClientInstrumentation {
   }
 }
 
-/** As far as they are read here. */
-interface Channels {
-  readonly Channel: Class
-  readonly ConfirmChannel: Class
-}
-interface Class {
-  readonly prototype: object
-  new (...args: never[]): object
-}
-interface Channel {
-  /** amqplib's own, which the connections of both APIs wrap. */
-  readonly connection: object
-  once(event: 'close', listener: () => void): unknown
-}
-interface PublishOptions {
-  readonly headers?: HeaderRecord | null
-  readonly contentType?: string
-  readonly messageId?: string
-}
 interface ReceivedMessage {
   readonly content: Uint8Array
   readonly fields: Pick<Received, 'deliveryTag' | 'redelivered' | 'exchange' | 'routingKey'>
-  readonly properties: PublishOptions
+  readonly properties: Pick<PublishOptions, 'headers' | 'contentType' | 'messageId'>
 }
 
 const connections = new WeakMap<object, Attributes>()
 const redeliveries = createRedeliveries()
 const unsettled = createUnsettled()
-
-const SENT: PublishResult<Error> = { ok: true }
 
 function patchConnect(module: object, { patches }: Tracing<ClientInstrumentationConfig>): void {
   patches.wrap(
@@ -100,51 +70,7 @@ function patchChannels(
   const { patches } = tracing
   const connectionOf = createConnections(tracing, (connection) => connections.get(connection) ?? {})
 
-  patches.wrap(
-    Channel.prototype,
-    'publish',
-    (publish) =>
-      function (exchange, routingKey, content, options, ...rest) {
-        // A confirm channel's own publish has done it.
-        const isTraced = this instanceof ConfirmChannel
-        const send = isTraced ? undefined : sendOf(this, exchange, routingKey, content, options)
-        if (send === undefined) return publish.call(this, exchange, routingKey, content, options, ...rest)
-        let isRoomLeft: unknown
-        try {
-          isRoomLeft = publish.call(this, exchange, routingKey, content, withHop(options, send.hop), ...rest)
-        } catch (error) {
-          send.end(failed(error))
-          throw error
-        }
-        send.end(SENT)
-        return isRoomLeft
-      },
-  )
-
-  patches.wrap(
-    ConfirmChannel.prototype,
-    'publish',
-    (publish) =>
-      function (exchange, routingKey, content, options, confirmed, ...rest) {
-        const send = sendOf(this, exchange, routingKey, content, options)
-        if (send === undefined) {
-          return publish.call(this, exchange, routingKey, content, options, confirmed, ...rest)
-        }
-        const end = openUntilClose(this, send)
-        const caller = contexts.active()
-        const onConfirmed: Method = (error, ...more) => {
-          end(error ? failed(error) : SENT)
-          if (confirmed) contexts.with(caller, confirmed, undefined, error, ...more)
-        }
-        try {
-          const traced = withHop(options, send.hop)
-          return publish.call(this, exchange, routingKey, content, traced, onConfirmed, ...rest)
-        } catch (error) {
-          end(failed(error))
-          throw error
-        }
-      },
-  )
+  patchPublish({ Channel, ConfirmChannel }, patches, connectionOf)
 
   patches.wrap(
     Channel.prototype,
@@ -214,27 +140,6 @@ function patchChannels(
     )
   }
 
-  function sendOf(
-    channel: Channel,
-    exchange: unknown,
-    routingKey: unknown,
-    content: Uint8Array,
-    options: PublishOptions | null | undefined,
-  ): Send | undefined {
-    return guarded('amqplib publish', () => {
-      const key = String(routingKey ?? '')
-      return connectionOf(channel.connection).sends.one({
-        destination: routeName(String(exchange ?? ''), key),
-        headers: headersOf(ownHeaders(options)),
-        contentType: options?.contentType,
-        body: content,
-        key,
-        properties: options?.messageId === undefined ? undefined : { messageId: options.messageId },
-        own: { content, options },
-      })
-    })
-  }
-
   function tracedHandler(
     channel: Channel,
     queue: unknown,
@@ -258,45 +163,6 @@ function patchChannels(
       return runHandler(handling.processing, () => handler.call(this, message, ...rest), handling)
     }
   }
-}
-
-/** What ends the sends of a confirm channel that the broker has not confirmed. */
-const open = new WeakMap<object, Set<(result: PublishResult<Error>) => void>>()
-
-/**
- * Ends the send once, at the latest when its channel is closed: amqplib before 2.3 forgets the callbacks that stand
- * behind a confirmed one then.
- */
-function openUntilClose(channel: Channel, send: Send): (result: PublishResult<Error>) => void {
-  let ends = open.get(channel)
-  if (ends === undefined) {
-    const made = new Set<(result: PublishResult<Error>) => void>()
-    channel.once('close', () => {
-      for (const end of made) end(failed(new Error('channel closed')))
-    })
-    open.set(channel, made)
-    ends = made
-  }
-  const unconfirmed = ends
-  const end = (result: PublishResult<Error>) => {
-    if (unconfirmed.delete(end)) send.end(result)
-  }
-  unconfirmed.add(end)
-  return end
-}
-
-function failed(error: unknown): PublishResult<Error> {
-  return { ok: false, error: errorOf(error) }
-}
-
-function withHop(options: PublishOptions | null | undefined, hop: Hop): PublishOptions | null | undefined {
-  if (hop === null) return options
-  return copyWith(options ?? {}, { headers: withHeaders(ownHeaders(options), hop) })
-}
-
-/** amqplib sends what an application's headers inherit, too. */
-function ownHeaders(options: PublishOptions | null | undefined): HeaderRecord | null | undefined {
-  return options?.headers && copyWith(options.headers, {})
 }
 
 function isReceived(message: unknown): message is ReceivedMessage {

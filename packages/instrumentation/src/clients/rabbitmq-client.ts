@@ -1,18 +1,16 @@
 import { type Attributes, context as contexts } from '@opentelemetry/api'
-import type { PublishResult, Settlement } from '@throughline/core'
+import type { Settlement } from '@throughline/core'
 import { unixMs } from '@throughline/core/tracing'
 import { createConnections, type TracedConnection } from '../connections.ts'
-import { copyWith } from '../copy.ts'
-import { errorOf, guarded } from '../guard.ts'
-import { type HeaderRecord, headersOf, withHeaders } from '../headers.ts'
+import { guarded } from '../guard.ts'
 import { ClientInstrumentation, type Supported, type Tracing } from '../instrumentation.ts'
 import type { ClientInstrumentationConfig } from '../options.ts'
 import type { Method } from '../patches.ts'
 import { runHandler } from '../processes.ts'
-import { deliveryOf, type Received, refusal, routeName } from '../rabbitmq.ts'
+import { deliveryOf, type Received, refusal } from '../rabbitmq.ts'
 import { createRedeliveries } from '../redeliveries.ts'
-import type { Send } from '../sends.ts'
 import { createUnsettled } from '../unsettled.ts'
+import { bytesOf, type Channel, patchBasicPublish, patchCreatePublisher } from './rabbitmq-client-publish.ts'
 
 const CHANNEL = 'lib/Channel.js'
 
@@ -40,18 +38,6 @@ export class RabbitmqClientInstrumentation extends ClientInstrumentation {
 interface Class {
   readonly prototype: object
 }
-interface Channel {
-  readonly _conn: object
-}
-interface Envelope {
-  readonly exchange?: string
-  readonly routingKey?: string
-  readonly headers?: HeaderRecord | null
-  readonly contentType?: string
-  readonly messageId?: string
-  /** What the application gave, where its send is traced already. */
-  readonly [GIVEN]?: unknown
-}
 interface ReceivedMessage extends Omit<Received, 'queue' | 'body'> {
   readonly body: unknown
 }
@@ -61,8 +47,6 @@ interface ConsumeParams {
   readonly requeue?: boolean
 }
 
-const GIVEN = Symbol('throughline envelope as given')
-const SENT: PublishResult<Error> = { ok: true }
 /** `ConsumerStatus` of the client. */
 const REQUEUE = 1
 const DROP = 2
@@ -87,16 +71,7 @@ function patchChannel({ prototype }: Class, tracing: Tracing<ClientInstrumentati
   const { patches } = tracing
   const connectionOf = createConnections(tracing, connectionAttributes)
 
-  patches.wrap(
-    prototype,
-    'basicPublish',
-    (publish) =>
-      function (params, body, ...rest) {
-        const send = params?.[GIVEN] ? undefined : sendOf(() => connectionOf(this._conn), params, body)
-        if (send === undefined) return publish.call(this, params, body, ...rest)
-        return ended(send, () => publish.call(this, send.envelope, body, ...rest))
-      },
-  )
+  patchBasicPublish(prototype, patches, connectionOf)
 
   patches.wrap(
     prototype,
@@ -174,29 +149,7 @@ function patchConnection({ prototype }: Class, tracing: Tracing<ClientInstrument
   const { patches } = tracing
   const connectionOf = createConnections(tracing, connectionAttributes)
 
-  patches.wrap(
-    prototype,
-    'createPublisher',
-    (createPublisher) =>
-      function (...args) {
-        const publisher = createPublisher.apply(this, args)
-        patches.wrapOwn(publisher, 'send', (publish) => (envelope, body, ...rest) => {
-          const send = sendOf(() => connectionOf(this), envelope, body)
-          if (send === undefined) return publish(envelope, body, ...rest)
-          return ended(send, () => publish(send.envelope, body, ...rest))
-        })
-        // `retry` tells of the envelope.
-        patches.wrapOwn(
-          publisher,
-          'emit',
-          (emit) =>
-            function (event, ...told) {
-              return emit.call(this, event, ...told.map((each) => each?.[GIVEN] ?? each))
-            },
-        )
-        return publisher
-      },
-  )
+  patchCreatePublisher(prototype, patches, connectionOf)
 
   patches.wrap(
     prototype,
@@ -236,58 +189,6 @@ function outcomeOf(status: unknown): Settlement['outcome'] {
   return status === REQUEUE ? 'release' : 'accept'
 }
 
-/** A send with the envelope that it is to go out in. */
-interface TracedSend extends Send {
-  readonly envelope: Envelope
-}
-
-function sendOf(
-  connectionOf: () => TracedConnection,
-  given: string | Envelope | undefined,
-  body: unknown,
-): TracedSend | undefined {
-  return guarded('rabbitmq-client publish', () => {
-    const { sends, config } = connectionOf()
-    const envelope: Envelope = typeof given === 'string' ? { routingKey: given } : (given ?? {})
-    const { exchange = '', routingKey = '', headers, contentType, messageId } = envelope
-    const send = sends.one({
-      destination: routeName(exchange, routingKey),
-      headers: headersOf(headers),
-      contentType,
-      body: bytesOf(body, config),
-      key: routingKey,
-      properties: messageId === undefined ? undefined : { messageId },
-      own: { envelope: given, body },
-    })
-    if (send === undefined) return undefined
-    const { hop, end } = send
-    const isGiven = { [GIVEN]: given ?? envelope }
-    const more = hop === null ? isGiven : { ...isGiven, headers: withHeaders(headers, hop) }
-    return { hop, end, envelope: copyWith(envelope, more) }
-  })
-}
-
-/** Publishes, and ends the span with what became of it. */
-function ended<Answer>(send: Send, publish: () => Promise<Answer>): Promise<Answer> {
-  let answer: Promise<Answer>
-  try {
-    answer = publish()
-  } catch (error) {
-    send.end({ ok: false, error: errorOf(error) })
-    throw error
-  }
-  return answer.then(
-    (value) => {
-      send.end(SENT)
-      return value
-    },
-    (error: unknown) => {
-      send.end({ ok: false, error: errorOf(error) })
-      throw error
-    },
-  )
-}
-
 function isReceived(message: unknown): message is ReceivedMessage {
   return typeof message === 'object' && message !== null && 'deliveryTag' in message
 }
@@ -305,13 +206,6 @@ function receivedOf({ config }: TracedConnection, queue: string, message: Receiv
     messageId,
     body: bytesOf(message.body, config),
   }
-}
-
-/** The client makes text and JSON of bytes, and bytes of them. They are made again only for spans that capture messages. */
-function bytesOf(body: unknown, { capture }: ClientInstrumentationConfig): Uint8Array | null {
-  if (body instanceof Uint8Array) return body
-  if (capture === undefined || body === undefined) return null
-  return Buffer.from(typeof body === 'string' ? body : JSON.stringify(body))
 }
 
 /** From what the client has read of its options. */

@@ -55,6 +55,31 @@ export function queueTree(queue: string, more?: SpanNode['attributes']): readonl
   return [{ ...sent, trace: 1, parent: null, children: [child] }]
 }
 
+/** A publish span of a mandatory message that came back: no queue is bound to its route. */
+export function returnedSpan(route: { exchange: string; routingKey: string }): SpanNode {
+  const destination = `${route.exchange}:${route.routingKey}`
+  const message = 'the broker returned the message, which no queue takes: NO_ROUTE'
+  return {
+    name: `publish ${destination}`,
+    kind: 'PRODUCER',
+    trace: 1,
+    parent: null,
+    attributes: {
+      ...PUBLISH,
+      'messaging.destination.name': destination,
+      'messaging.rabbitmq.destination.routing_key': route.routingKey,
+      'error.type': 'NO_ROUTE',
+    },
+    status: { code: 'ERROR', message },
+    events: [
+      {
+        name: 'exception',
+        attributes: { 'exception.type': 'NO_ROUTE', 'exception.message': message },
+      },
+    ],
+  }
+}
+
 /** Waits for as many spans of the name to have ended. */
 export async function ended(name: string, count = 1): Promise<void> {
   await eventually(() => {

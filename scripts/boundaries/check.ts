@@ -66,9 +66,11 @@ interface Module {
 
 function problemsOf(module: Module): string[] {
   const { root, folder, file, rule } = module
-  const isSource = ['src', 'bin'].some((name) => file.startsWith(join(folder, name) + sep))
+  const isSource = ['src', 'bin', 'plain'].some((name) => file.startsWith(join(folder, name) + sep))
   const text = readFileSync(join(root, file), 'utf8')
   const judge = (specifier: string, typeOnly: boolean): string | undefined => {
+    const problem = isPlain(module, file) ? judgePlain(module, specifier) : undefined
+    if (problem !== undefined) return problem
     if (specifier.startsWith('.') || specifier.startsWith('/')) return judgePath(module, specifier, isSource)
     if (/(^|\/)dist(\/|$)/.test(specifier)) return 'is built code; import the package by its name'
     if (isSource && rule.never?.some((pattern) => matches(pattern, specifier))) return `is not for ${folder}`
@@ -86,6 +88,18 @@ function problemsOf(module: Module): string[] {
   } catch (error) {
     return [`${file}: ${error instanceof Error ? error.message : error}`]
   }
+}
+
+/** Whether a module has nothing of this workspace in it. */
+function isPlain({ folder, rule: { plain } }: Module, file: string): boolean {
+  const path = relative(folder, file).split(sep).join('/')
+  return plain !== undefined && (path.startsWith('plain/') || plain.includes(path))
+}
+
+function judgePlain(module: Module, specifier: string): string | undefined {
+  if (specifier.startsWith(scope)) return 'is of this workspace, of which a plain service knows nothing'
+  const isOther = specifier.startsWith('.') && !isPlain(module, join(dirname(module.file), specifier))
+  return isOther ? 'is no module that a plain service may share' : undefined
 }
 
 function judgePath({ root, folder, file }: Module, specifier: string, isSource: boolean): string | undefined {

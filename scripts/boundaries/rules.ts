@@ -12,6 +12,11 @@ export interface Rule {
   never?: readonly string[]
   /** Packages of others that its tests use where they are installed: nothing declares them. */
   optional?: readonly string[]
+  /**
+   * Modules of `src` that its services in `plain` may share with those in `src`. Neither these nor what is in `plain` may
+   * import anything of this workspace.
+   */
+  plain?: readonly string[]
 }
 
 const network = [
@@ -49,9 +54,13 @@ export const rules: Readonly<Record<string, Rule>> = {
   'packages/explorer-ui': { workspace: [], types: ['explorer/api'], tests: ['explorer'], never: ['node:*'] },
   'packages/cli': { workspace: ['core', ...everyTransport, 'bridge', 'explorer'] },
   'examples/telemetry': { workspace: [] },
-  'examples/orders': { workspace: ['core', 'kafka', 'rabbitmq', 'example-telemetry'] },
+  'examples/orders': {
+    workspace: ['core', 'kafka', 'rabbitmq', 'example-telemetry'],
+    plain: ['src/events.ts', 'src/store.ts'],
+  },
   'examples/sensors': {
     workspace: ['core', ...everyTransport, 'bridge', 'explorer', 'example-telemetry'],
+    plain: ['src/readings.ts'],
   },
 }
 

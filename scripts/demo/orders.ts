@@ -3,11 +3,12 @@ import { repository } from '../bootstrap/paths.mjs'
 import type { Fleet } from './fleet.ts'
 import type { Expectation } from './journey.ts'
 import { type ServiceSpec, startService } from './service.ts'
-import { inheritedEnvironment, local, printed, sourceFlags } from './services.ts'
+import { inheritedEnvironment, local, plainTelemetry, printed, sourceFlags } from './services.ts'
 
 /** The services of examples/orders, and what is to be seen of them. */
 
 export const orderTopics = [{ name: 'orders', partitions: 3 }, { name: 'orders.dead' }]
+export const plainOrderTopics = [{ name: 'plain-orders', partitions: 3 }]
 /** How many are placed at once: what analytics takes in one batch. */
 export const BURST = 500
 
@@ -56,7 +57,30 @@ export const replayedJourney: Expectation = {
   ],
 }
 
-export function orderSpecs({ kafkaBrokers, amqpUrl, otlpUrl, orderPort, ordersDb }: OrderAddresses) {
+/** Replayed on plain clients: the replay is a consumer too, and what it publishes goes on in the trace of what it read. */
+export const plainReplayedJourney: Expectation = {
+  // The order's, and one for each time that analytics had it in a batch.
+  traces: 1 + 2,
+  hops: [viaKafka('replay'), ...replayedJourney.hops],
+}
+
+/** Which of them run, and how much they are given to do. */
+export interface OrderSettings {
+  /** The services of `plain/`, on plain clients under the instrumentation. Default false: those of `src/`. */
+  readonly plain?: boolean
+  /** Orders placed at once. Default BURST. */
+  readonly burst?: number
+  /** Orders a second after that. Default 1. */
+  readonly rate?: number
+  /** Number of the first order. Default 4711. */
+  readonly first?: number
+}
+
+export function orderSpecs(
+  { kafkaBrokers, amqpUrl, otlpUrl, orderPort, ordersDb }: OrderAddresses,
+  { plain = false, burst = BURST, rate = 1, first = 4711 }: OrderSettings = {},
+) {
+  const telemetry = plain ? plainTelemetry : ['@throughline/example-telemetry']
   const spec = (
     name: string,
     args: readonly string[] = [],
@@ -65,8 +89,8 @@ export function orderSpecs({ kafkaBrokers, amqpUrl, otlpUrl, orderPort, ordersDb
     name,
     args: [
       ...sourceFlags,
-      ...['--import', '@throughline/example-telemetry'],
-      join(folder, 'src', `${name}.ts`),
+      ...telemetry.flatMap((module) => ['--import', module]),
+      join(folder, plain ? 'plain' : 'src', `${name}.ts`),
       ...args,
     ],
     isReady,
@@ -82,9 +106,10 @@ export function orderSpecs({ kafkaBrokers, amqpUrl, otlpUrl, orderPort, ordersDb
   })
   return {
     consumers: consumers.map((name) => spec(name)),
-    order: spec('order', [], (service) => printed(service, 'listening')),
-    customer: spec('customer', ['--burst', String(BURST), '--rate', '1'], () => true),
-    replay: (orderId: string) => spec('replay', ['--order', orderId], () => true),
+    order: spec('order', ['--first', `${first}`], (service) => printed(service, 'listening')),
+    customer: spec('customer', ['--burst', `${burst}`, '--rate', `${rate}`], () => true),
+    replay: (orderId: string, args: readonly string[] = []) =>
+      spec('replay', ['--order', orderId, ...args], () => true),
   }
 }
 
@@ -93,15 +118,21 @@ export async function startOrders(
   fleet: Fleet,
   addresses: OrderAddresses,
   onOrder: (orderId: string) => void,
+  settings?: OrderSettings,
 ): Promise<void> {
-  const specs = orderSpecs(addresses)
+  const specs = orderSpecs(addresses, settings)
   await Promise.all([...specs.consumers, specs.order].map((spec) => fleet.start(spec)))
   await fleet.start({ ...specs.customer, onLine: onOrder })
 }
 
-/** Replays one order. Rejects with what the command said last where it failed. */
-export async function replayOrder(addresses: OrderAddresses, orderId: string): Promise<void> {
-  const service = startService(orderSpecs(addresses).replay(orderId), () => {})
+/** Replays one order. Rejects with what the command said last where it failed. `args`: more of the command's. */
+export async function replayOrder(
+  addresses: OrderAddresses,
+  orderId: string,
+  settings?: OrderSettings,
+  args?: readonly string[],
+): Promise<void> {
+  const service = startService(orderSpecs(addresses, settings).replay(orderId, args), () => {})
   const { code } = await service.exited
   if (code !== 0) throw new Error(`the replay of order ${orderId} failed:\n${service.lastLines.join('\n')}`)
 }

@@ -25,6 +25,11 @@ export interface ServiceSettings {
 }
 
 export const sourceFlags = ['--conditions=@throughline/source', '--disable-warning=ExperimentalWarning']
+/** What services on plain clients load first. */
+export const plainTelemetry = [
+  '@throughline/example-telemetry/node-sdk',
+  '@throughline/instrumentation/register',
+]
 const sensors = join(repository, 'examples/sensors')
 const throughline = [...sourceFlags, join(repository, 'packages/cli/bin/throughline.js')]
 export const local = (port: number) => `127.0.0.1:${port}`

@@ -66,6 +66,24 @@ const forbidden: [what: string, file: string, text: string, problem: RegExp][] =
     /not below packages\/mqtt/,
   ],
   [
+    'a plain service imports the library',
+    'examples/orders/plain/planted.ts',
+    "import '@throughline/core'",
+    /of this workspace/,
+  ],
+  [
+    'a plain service imports it by way of one that does',
+    'examples/orders/plain/planted.ts',
+    "import '../src/service.ts'",
+    /may share/,
+  ],
+  [
+    'what plain services share imports it',
+    'examples/orders/src/store.ts',
+    "import '@throughline/core'",
+    /of this workspace/,
+  ],
+  [
     'the explorer imports core',
     'packages/explorer/src/planted.ts',
     "import '@throughline/core'",

@@ -1,0 +1,12 @@
+/** What every service here does the same way. */
+
+export const serviceName = process.env.OTEL_SERVICE_NAME ?? 'service'
+
+export const log = (text: string): void => console.error(`${serviceName}: ${text}`)
+
+/** Resolves when the process is asked to end, by Ctrl-C or by whoever started it. */
+export function ended(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, resolve)
+  })
+}

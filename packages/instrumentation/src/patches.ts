@@ -26,6 +26,8 @@ export interface Patches {
     name: string | symbol,
     onMade: (instance: object, args: readonly unknown[]) => void,
   ): void
+  /** Whether another instrumentation has wrapped one of an object's methods that ours leaves as they are; warned of. */
+  isLeftToAnother(target: object, ...names: readonly string[]): boolean
   /** Gives the originals back, where nobody has wrapped ours since. */
   restore(): void
 }
@@ -87,6 +89,12 @@ export function createPatches(client: string, enabled: () => boolean): Patches {
       if (isReplaced && prototype?.constructor === original) {
         replace(prototype, 'constructor', original, wrapped)
       }
+    },
+
+    isLeftToAnother(target, ...names) {
+      const isIts = names.some((name) => isWrapped(Reflect.get(target, name)))
+      if (isIts) warnOfRival(client)
+      return isIts
     },
 
     restore() {

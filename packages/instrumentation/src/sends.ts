@@ -71,6 +71,8 @@ export interface Outgoing {
   readonly contentType?: string | undefined
   readonly key?: string | Uint8Array | undefined
   readonly properties?: Message['properties']
+  /** True where it carries a time of the application's own: it then says itself when it was sent, whichever the system. */
+  readonly isDated?: boolean
   /** The context that it is sent in, where it was given to the client earlier. Default: the active one. */
   readonly context?: Context
   /** The client's own object. */
@@ -150,7 +152,8 @@ export function createSends(
     return tracer
   }
 
-  function hopOf({ span, parent, startMs }: Sent, { destination, own }: Outgoing, isCreated: boolean): Hop {
+  function hopOf({ span, parent, startMs }: Sent, outgoing: Outgoing, isCreated: boolean): Hop {
+    const { destination, own, isDated = false } = outgoing
     if (producerHook !== undefined && span.isRecording()) {
       guarded('producerHook', () => producerHook(span, { destination, message: own }))
     }
@@ -159,9 +162,10 @@ export function createSends(
     // A copied one would tell of the hop before, so it goes also where none is written.
     const replaces = replacing(injected.replaces)
     const traceId = correlationHeader === undefined ? INVALID_TRACEID : span.spanContext().traceId
-    if (!system.saysSentAt && traceId === INVALID_TRACEID) return { headers: injected.headers, replaces }
+    const saysSentAt = system.saysSentAt || isDated
+    if (!saysSentAt && traceId === INVALID_TRACEID) return { headers: injected.headers, replaces }
     const headers = [...injected.headers]
-    if (system.saysSentAt) headers.push([SENT_AT_HEADER, microsText(startMs)])
+    if (saysSentAt) headers.push([SENT_AT_HEADER, microsText(startMs)])
     if (correlationHeader === undefined || traceId === INVALID_TRACEID) return { headers, replaces }
     headers.push([correlationHeader, traceId])
     return { headers, replaces: replacingCorrelated(injected.replaces) }

@@ -15,7 +15,8 @@ export interface System {
   readonly eventHeaders: EventHeaders
   /**
    * Whether a message sent says itself when that was, in a header. Kafka's have a timestamp, and a header more on each
-   * record costs its clients more than all the rest of a span that does not record.
+   * record costs its clients more than all the rest of a span that does not record; those have it whose timestamp is the
+   * application's own.
    */
   readonly saysSentAt: boolean
   readonly attributes: Omit<TransportAttributes, 'connection'>

@@ -5,6 +5,7 @@ export interface KafkaMessage {
   readonly key?: Uint8Array | string | null
   readonly value: Uint8Array | string | null
   readonly headers?: Readonly<Record<string, unknown>>
+  readonly timestamp?: unknown
 }
 
 /** Kafka has no property for it, but a header. */

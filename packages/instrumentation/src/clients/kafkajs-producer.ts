@@ -93,13 +93,15 @@ function tracedTopics(sends: Sends, topics: readonly TopicMessages[]): Traced | 
 }
 
 function outgoingOf(topic: string, message: KafkaMessage): Outgoing {
-  const { key, value, headers } = message
+  const { key, value, headers, timestamp } = message
   return {
     destination: topic,
     headers: headersOf(headers),
     contentType: contentTypeOf(message),
     body: value,
     key: key ?? undefined,
+    // The client sets it for those that say nothing.
+    isDated: Boolean(timestamp),
     own: message,
   }
 }

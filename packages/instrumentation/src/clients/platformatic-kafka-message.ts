@@ -12,6 +12,7 @@ export interface KafkaMessage {
   readonly key?: unknown
   readonly value?: unknown
   readonly headers?: HeaderMap | HeaderRecord | null
+  readonly timestamp?: unknown
 }
 
 export function isMessage(message: unknown): message is KafkaMessage {

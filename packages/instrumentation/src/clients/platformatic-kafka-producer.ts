@@ -127,6 +127,7 @@ export function patchProducer(
       contentType: contentTypeOf(headers),
       body: bodyOf(message.value, serializers),
       key: readable(message.key),
+      isDated: typeof message.timestamp === 'bigint',
       own: message,
       ...(context === undefined ? {} : { context }),
     }

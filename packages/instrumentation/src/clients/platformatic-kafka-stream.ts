@@ -253,6 +253,7 @@ function deliveryOf(message: ReadMessage, attempt: number): Delivery {
   const list: Header[] = headerEntries === undefined ? headerList(headers) : headersIn(headerEntries)
   const contentType = contentTypeOf(list)
   const text = readable(key)
+  const timestampMs = Number(timestamp)
   return {
     message: {
       headers: list,
@@ -260,7 +261,8 @@ function deliveryOf(message: ReadMessage, attempt: number): Delivery {
       ...(contentType === undefined ? {} : { contentType }),
       ...(text === undefined ? {} : { key: text }),
     },
-    position: { destination: topic, partition, offset, timestampMs: Number(timestamp) },
+    // A record may have none: -1.
+    position: { destination: topic, partition, offset, ...(timestampMs > 0 ? { timestampMs } : {}) },
     attempt,
   }
 }

@@ -7,11 +7,13 @@ import type * as Mqtt from 'mqtt'
 import type * as RabbitmqClient from 'rabbitmq-client'
 import { type Connect, idOf, type Link } from '../overhead/link.ts'
 
+type Headers = Readonly<Record<string, string>>
+
 /** Loaded when they are asked for, and so after the instrumentation. */
 const load = createRequire(import.meta.url)
 
-/** A plain service on each client, as one would write it: an id in a header, nothing of tracing. */
-export const clients: Readonly<Record<string, Connect>> = {
+/** A plain service on each client, as one would write it, whose messages have these headers. */
+export const clientsWith = (headersOf: (number: number) => Headers): Readonly<Record<string, Connect>> => ({
   async kafkajs({ kafkaBrokers, name }, onMessage): Promise<Link> {
     process.env.KAFKAJS_NO_PARTITIONER_WARNING = '1'
     const { Kafka, logLevel } = load('kafkajs') as typeof KafkaJs
@@ -29,7 +31,7 @@ export const clients: Readonly<Record<string, Connect>> = {
     return {
       publish(numbers, body) {
         const value = bufferOf(body)
-        const messages = numbers.map((number) => ({ value, headers: { id: idOf(number) } }))
+        const messages = numbers.map((number) => ({ value, headers: headersOf(number) }))
         return producer.send({ topic: name, messages })
       },
       async close() {
@@ -58,7 +60,7 @@ export const clients: Readonly<Record<string, Connect>> = {
         const messages = numbers.map((number) => ({
           topic: name,
           value,
-          headers: new Map([['id', idOf(number)]]),
+          headers: new Map(Object.entries(headersOf(number))),
         }))
         return producer.send({ acks: kafka.ProduceAcks.ALL, messages })
       },
@@ -83,7 +85,7 @@ export const clients: Readonly<Record<string, Connect>> = {
       publish: (numbers, body) =>
         Promise.all(
           numbers.map((number) => {
-            const properties = { userProperties: { id: idOf(number) } }
+            const properties = { userProperties: headersOf(number) }
             return publisher.publishAsync(name, bufferOf(body), { qos: 1, properties })
           }),
         ),
@@ -110,7 +112,7 @@ export const clients: Readonly<Record<string, Connect>> = {
       async publish(numbers, body) {
         const content = bufferOf(body)
         for (const number of numbers) {
-          publishing.sendToQueue(name, content, { persistent: true, headers: { id: idOf(number) } })
+          publishing.sendToQueue(name, content, { persistent: true, headers: headersOf(number) })
         }
         await publishing.waitForConfirms()
       },
@@ -135,10 +137,7 @@ export const clients: Readonly<Record<string, Connect>> = {
       publish: (numbers, body) =>
         Promise.all(
           numbers.map((number) =>
-            publisher.send(
-              { routingKey: name, durable: true, headers: { id: idOf(number) } },
-              bufferOf(body),
-            ),
+            publisher.send({ routingKey: name, durable: true, headers: headersOf(number) }, bufferOf(body)),
           ),
         ),
       async close() {
@@ -148,6 +147,18 @@ export const clients: Readonly<Record<string, Connect>> = {
       },
     }
   },
+})
+
+/** An id, nothing of tracing. */
+export const bareHeaders = (number: number): Headers => ({ id: idOf(number) })
+
+/** With a context of its own in each, as somebody would write it by hand who only passes it on. */
+export function contextHeaders(number: number): Headers {
+  const hex = number.toString(16)
+  return {
+    id: idOf(number),
+    traceparent: `00-${hex.padStart(32, '7')}-${hex.padStart(16, '7')}-00`,
+  }
 }
 
 function bufferOf(body: Uint8Array): Buffer {

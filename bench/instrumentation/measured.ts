@@ -7,7 +7,7 @@ import { createInstrumentations } from '@throughline/instrumentation'
 import { createCourier } from '../overhead/link.ts'
 import { startSdk } from '../overhead/sdk.ts'
 import type { Answer, Order } from '../overhead/variant.ts'
-import { clients } from './clients.ts'
+import { bareHeaders, clientsWith, contextHeaders } from './clients.ts'
 
 const [client = '', variant = '', sink = '', place = '{}'] = process.argv.slice(2)
 const [by, sampling] = variant.split(' ')
@@ -17,12 +17,9 @@ const sdk = by === 'bare' ? undefined : startSdk(sink, isSampled)
 if (by === 'contrib') {
   registerInstrumentations({ instrumentations: [new KafkaJsInstrumentation(), new AmqplibInstrumentation()] })
 }
-if (by === 'ours')
-  registerInstrumentations({
-    instrumentations: createInstrumentations(),
-  })
+if (by === 'ours') registerInstrumentations({ instrumentations: createInstrumentations() })
 
-const connect = clients[client]
+const connect = clientsWith(variant === 'bare header' ? contextHeaders : bareHeaders)[client]
 if (connect === undefined) throw new Error(`there is no client ${client}`)
 const courier = await createCourier(connect, JSON.parse(place))
 

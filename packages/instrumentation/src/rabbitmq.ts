@@ -100,8 +100,13 @@ export interface RabbitmqDelivery extends Delivery {
 export function deliveryOf(received: Received): RabbitmqDelivery {
   const { queue, exchange, routingKey, headers, contentType, messageId, body } = received
   const deaths = deathsOf(headers)
-  const own = deaths.filter((death) => death.queue === queue)
-  const refused = own.reduce((sum, { reason, count }) => sum + (reason === 'rejected' ? count : 0), 0)
+  let ownDeaths = 0
+  let refused = 0
+  for (const death of deaths) {
+    if (death.queue !== queue) continue
+    ownDeaths++
+    if (death.reason === 'rejected') refused += death.count
+  }
   return {
     message: {
       headers: headersOf(headers),
@@ -115,7 +120,7 @@ export function deliveryOf(received: Received): RabbitmqDelivery {
     redelivered: received.redelivered || refused > 0,
     deliveryTag: received.deliveryTag,
     // In the queue that it left it is none any more, but tried again.
-    deadLettered: own.length > 0 ? undefined : deaths[0],
+    deadLettered: ownDeaths > 0 ? undefined : deaths[0],
   }
 }
 

@@ -9,6 +9,7 @@ import { type CloudEvent, type Header, type Message, type PublishResult, textOf 
 import {
   type InjectedContext,
   injectedSpan,
+  layered,
   microsText,
   parseTraceparent,
   type Scope,
@@ -36,30 +37,7 @@ type Handled = SpanContext | ReadonlyMap<string, Context>
 
 /** A context in which messages that arrived so are handled: by it headers that are copied to a new message are known. */
 export function withHandled(context: Context, handled: Handled | undefined): Context {
-  return handled === undefined ? context : new HandledContext(context, handled)
-}
-
-/** A class of its own, because OpenTelemetry's copies all values of a context to set one, which each message would pay. */
-class HandledContext implements Context {
-  readonly #context: Context
-  readonly #handled: Handled
-
-  constructor(context: Context, handled: Handled) {
-    this.#context = context
-    this.#handled = handled
-  }
-
-  getValue(key: symbol): unknown {
-    return key === HANDLED ? this.#handled : this.#context.getValue(key)
-  }
-
-  setValue(key: symbol, value: unknown): Context {
-    return new HandledContext(this.#context.setValue(key, value), this.#handled)
-  }
-
-  deleteValue(key: symbol): Context {
-    return new HandledContext(this.#context.deleteValue(key), this.#handled)
-  }
+  return handled === undefined ? context : layered(context).setValue(HANDLED, handled)
 }
 
 /** One message of the application's, as it gave it to its client. */

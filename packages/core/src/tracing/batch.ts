@@ -2,7 +2,6 @@ import {
   type Attributes,
   type Context,
   type Link,
-  ROOT_CONTEXT,
   type SpanContext,
   SpanKind,
   trace,
@@ -15,6 +14,7 @@ import { captureOf } from './capture.ts'
 import { unixMs } from './clock.ts'
 import { messageAttributes, type SentAt, sentAt, sentAtAttributes } from './delivery.ts'
 import { recordFailure } from './failure.ts'
+import { ROOT_LAYER } from './layer.ts'
 import { LINK_LIMIT, partsOf } from './links.ts'
 import { processMeter, type Source } from './metrics.ts'
 import type { ProcessSpan, ProcessTelemetry } from './process.ts'
@@ -99,9 +99,9 @@ export function batchTracer(
         },
         links: fits ? [...linksOf(members, arrivals, startMs), ...retry] : retry,
       },
-      ROOT_CONTEXT,
+      ROOT_LAYER,
     )
-    const context = trace.setSpan(ROOT_CONTEXT, span)
+    const context = trace.setSpan(ROOT_LAYER, span)
     if (span.isRecording()) {
       if (!fits) span.addLinks(partLinks())
       const missing = arrivals.filter(({ hop }) => hop.spanContext === undefined).length
@@ -180,9 +180,9 @@ export function batchTracer(
   }
 
   function contextOf(hop: HopContext | undefined): Context {
-    if (hop === undefined) return ROOT_CONTEXT
+    if (hop === undefined) return ROOT_LAYER
     if (trust === 'continue' && linkage === 'parent') return hop.context
-    return trust === 'continue' ? trace.deleteSpan(hop.context) : ROOT_CONTEXT
+    return trust === 'continue' ? trace.deleteSpan(hop.context) : ROOT_LAYER
   }
 }
 

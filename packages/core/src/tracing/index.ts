@@ -4,6 +4,7 @@ export { type BatchSpan, type BatchStart, batchTracer, type Member } from './bat
 export type { CaptureOptions } from './capture.ts'
 export { microsText, unixMs } from './clock.ts'
 export { OWN_HEADERS, SENT_AT_HEADER } from './headers.ts'
+export { layered } from './layer.ts'
 export { type ProcessSpan, type ProcessStart, type ProcessTelemetry, processTracer } from './process.ts'
 export {
   arrivedContext,

@@ -2,7 +2,6 @@ import {
   type Attributes,
   type Context,
   type Link,
-  ROOT_CONTEXT,
   type Span,
   type SpanContext,
   SpanKind,
@@ -15,6 +14,7 @@ import { type CaptureOptions, captureOf } from './capture.ts'
 import { unixMs } from './clock.ts'
 import { messageAttributes, sentAt, sentAtAttributes } from './delivery.ts'
 import { recordFailure } from './failure.ts'
+import { ROOT_LAYER } from './layer.ts'
 import { ANYWHERE, processMeter } from './metrics.ts'
 import { createPlaces } from './place.ts'
 import { arrivedContext, type HopContext } from './propagation.ts'
@@ -149,7 +149,7 @@ export function processTracer(
 
   function ownTrace(hop: HopContext): Context {
     // A context of one's own side keeps its baggage in a trace of its own; a foreign one's is dropped.
-    return trust === 'continue' ? trace.deleteSpan(hop.context) : ROOT_CONTEXT
+    return trust === 'continue' ? trace.deleteSpan(hop.context) : ROOT_LAYER
   }
 
   /** Inside a span of the server that received it, the process span is that span's child; the hop stays a link. */

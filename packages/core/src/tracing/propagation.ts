@@ -13,6 +13,7 @@ import {
 } from '@opentelemetry/api'
 import type { Header } from '../message.ts'
 import { type ArrivedHeaders, joined, readHeaders } from './arrived.ts'
+import { layered, ROOT_LAYER } from './layer.ts'
 import { isPropagatorSet, isW3cPropagator } from './propagator.ts'
 import { parseTraceparent, RANDOM_FLAG, traceparentOf } from './traceparent.ts'
 import { withSpan } from './tracer.ts'
@@ -165,9 +166,9 @@ export function arrivedContext(headers: readonly Header[], arrived: ArrivedHeade
   const text = arrived.traceparent === undefined ? undefined : withoutSpace(arrived.traceparent)
   const parsed = withState(parseTraceparent(text), arrived.tracestate)
   if (arrived.baggage === undefined && isW3cPropagator()) {
-    return parsed === undefined ? none(ROOT_CONTEXT, text) : found(ROOT_CONTEXT, parsed)
+    return parsed === undefined ? none(ROOT_LAYER, text) : found(ROOT_LAYER, parsed)
   }
-  const context = propagation.extract(
+  const extracted = propagation.extract(
     ROOT_CONTEXT,
     {
       headers,
@@ -176,6 +177,7 @@ export function arrivedContext(headers: readonly Header[], arrived: ArrivedHeade
     },
     getter,
   )
+  const context = layered(extracted)
   const spanContext = trace.getSpanContext(context)
   if (spanContext === undefined) return none(context, parsed === undefined ? text : undefined)
   // Another propagator (B3) may have found another span.

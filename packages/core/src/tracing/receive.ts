@@ -1,10 +1,11 @@
-import { type Context, type Link, ROOT_CONTEXT, type Span, SpanKind, trace } from '@opentelemetry/api'
+import { type Context, type Link, type Span, SpanKind, trace } from '@opentelemetry/api'
 import type { Delivery, Subscriber, Transport } from '../contract.ts'
 import type { CloudEvent } from '../event.ts'
 import { readHeaders } from './arrived.ts'
 import { captureOf } from './capture.ts'
 import { unixMs } from './clock.ts'
 import { messageAttributes, sentAt, sentAtAttributes } from './delivery.ts'
+import { ROOT_LAYER } from './layer.ts'
 import { processMeter } from './metrics.ts'
 import { createPlaces } from './place.ts'
 import type { ProcessTelemetry } from './process.ts'
@@ -99,7 +100,7 @@ export function receiveTracer(
   }
 
   function contextOf(hop: HopContext): Context {
-    if (trust !== 'continue') return ROOT_CONTEXT
+    if (trust !== 'continue') return ROOT_LAYER
     return linkage === 'parent' ? hop.context : trace.deleteSpan(hop.context)
   }
 }

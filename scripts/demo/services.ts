@@ -20,6 +20,8 @@ export interface ServiceSettings {
   readonly addresses: Addresses
   readonly explorerDir: string
   readonly rate: number
+  /** The services of `plain/`, on plain clients under the instrumentation. Default false: those of `src/`. */
+  readonly plain?: boolean
   /** Services that export no spans. */
   readonly silent: readonly ServiceName[]
 }
@@ -43,12 +45,13 @@ export const urlsOf = ({ explorerPort, otlpPort, webhookPort, echoPort }: Addres
 
 /** Every process of the demo beside the brokers, by what they are called. */
 export function serviceSpecs(settings: ServiceSettings): Record<ServiceName | 'explorer', ServiceSpec> {
-  const { addresses, rate } = settings
+  const { addresses, rate, plain = false } = settings
   const urls = urlsOf(addresses)
-  const file = (name: string, telemetry: boolean) => [
+  const telemetry = plain ? plainTelemetry : ['@throughline/example-telemetry']
+  const file = (name: string) => [
     ...sourceFlags,
-    ...(telemetry ? ['--import', '@throughline/example-telemetry'] : []),
-    join(sensors, 'src', `${name}.ts`),
+    ...telemetry.flatMap((module) => ['--import', module]),
+    join(sensors, plain ? 'plain' : 'src', `${name}.ts`),
   ]
   const bridge = (route: string, admin: number) => [
     ...throughline,
@@ -77,10 +80,8 @@ export function serviceSpecs(settings: ServiceSettings): Record<ServiceName | 'e
   }
   return {
     explorer: spec('explorer', explorer, answers(`${urls.explorer}/api/status`)),
-    echo: spec('echo', file('echo', true), (service) => printed(service, 'listening')),
-    device: spec('device', [...file('device', true), '--print-ids'], (service) =>
-      printed(service, 'subscribed'),
-    ),
+    echo: spec('echo', file('echo'), (service) => printed(service, 'listening')),
+    device: spec('device', [...file('device'), '--print-ids'], (service) => printed(service, 'subscribed')),
     forwarder: spec(
       'forwarder',
       bridge('forwarder', addresses.forwarderAdminPort),
@@ -91,8 +92,12 @@ export function serviceSpecs(settings: ServiceSettings): Record<ServiceName | 'e
       bridge('readings', addresses.webhookAdminPort),
       answers(`http://${local(addresses.webhookAdminPort)}/readyz`),
     ),
-    station: spec('station', [...file('station', true), '--rate', `${rate}`, '--print-ids'], () => true),
-    legacy: spec('legacy', [...file('legacy', false), '--rate', `${rate / 10}`], () => true),
+    station: spec('station', [...file('station'), '--rate', `${rate}`, '--print-ids'], () => true),
+    legacy: spec(
+      'legacy',
+      [...sourceFlags, join(sensors, 'src/legacy.ts'), '--rate', `${rate / 10}`],
+      () => true,
+    ),
   }
 }
 

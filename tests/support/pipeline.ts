@@ -12,6 +12,8 @@ export interface PipelineOptions {
   /** Instead of the broker's own, e.g. a proxy's that can be cut. */
   readonly kafkaBrokers?: string
   readonly mqttUrl?: string
+  /** Station, device and echo on plain clients under the instrumentation. */
+  readonly plain?: boolean
 }
 
 /** The sensors example as processes over the test's brokers, without its publishers: those a test starts itself. */
@@ -50,7 +52,13 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
   const addresses: Addresses = { kafkaBrokers, mqttUrl, ...ports }
   const lines = new Map<string, string[]>()
   const fleet: Fleet = createFleet(() => {})
-  const specs = serviceSpecs({ addresses, explorerDir: '', rate: 1, silent: [] })
+  const specs = serviceSpecs({
+    addresses,
+    explorerDir: '',
+    rate: 1,
+    silent: [],
+    plain: options.plain ?? false,
+  })
 
   async function start(
     name: ServiceName,

@@ -4,6 +4,7 @@ import { isBatch, isConsumption, isPublication, type Node } from './node.ts'
 
 /** One message that one consumer got: from its send (null: not known) to its process (null: nobody was seen). */
 export interface Delivery {
+  /** Also the HTTP request of a client that knows of no messages, and made one. */
   readonly send: Node | null
   readonly receiver: Node | null
   /** Processes of later attempts, in order. */
@@ -51,7 +52,7 @@ export function deliveriesOf(graph: Graph): Delivery[] {
     if (node.meaning.role !== 'process') continue
     const sends = sendsOf(graph, node)
     for (const send of sends) deliver(send, node)
-    if (sends.length === 0 && !isNested(graph, node)) deliver(null, node)
+    if (sends.length === 0 && !isNested(graph, node)) deliver(callerOf(graph, node), node)
   }
 
   const receives = graph.nodes
@@ -122,6 +123,16 @@ function sendAbove(graph: Graph, node: Node): Node | undefined {
   )
     above = graph.parent(above)
   return above && isPublication(above) && isPairable(above, node) ? above : undefined
+}
+
+/** The HTTP request that was a message to whoever processed it, and a plain call to the client that made it. */
+function callerOf(graph: Graph, node: Node): Node | null {
+  if (node.meaning.system !== 'http') return null
+  const parent = graph.parent(node)
+  const above = parent?.meaning.role === 'server' ? graph.parent(parent) : parent
+  const linked = graph.targets(node).filter(({ link }) => !isTrue(link.attributes.get('origin')))
+  const isCaller = ({ meaning: { role, system } }: Node) => role === 'client' && system === 'http'
+  return [above, ...linked.map((target) => target.node)].find((one) => one && isCaller(one)) ?? null
 }
 
 function isReplayOf(graph: Graph, node: Node, send: Node): boolean {

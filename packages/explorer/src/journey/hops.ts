@@ -26,7 +26,9 @@ export function sentAtUnixNanos({ meaning, span }: Node): bigint | null {
 
 /** All hops in order of their beginning: messages from send to process, and calls from client to server. */
 export function hopsOf(graph: Graph, deliveries: readonly Delivery[], clock: Clock): NodeHop[] {
-  const hops = [...deliveries.map((delivery) => messageHop(delivery, clock)), ...callHops(graph, clock)]
+  const sends = new Set(deliveries.map(({ send }) => send))
+  const calls = callHops(graph, (client) => sends.has(client), clock)
+  const hops = [...deliveries.map((delivery) => messageHop(delivery, clock)), ...calls]
   const ordered = orderOf(graph, hops)
   return ordered.map((one, index) => ({ ...one, hop: { ...one.hop, index } }))
 }
@@ -120,14 +122,14 @@ function arrivalUnixNanos({ span: { startUnixNanos } }: Node, sentUnixNanos: big
 
 const isRejected = ({ meaning }: Node): boolean => meaning.outcome === 'reject'
 
-function callHops(graph: Graph, clock: Clock): NodeHop[] {
+function callHops(graph: Graph, isMessage: (client: Node) => boolean, clock: Clock): NodeHop[] {
   const hops: NodeHop[] = []
   for (const node of graph.nodes) {
     const { role, callTarget } = node.meaning
     const parent = graph.parent(node)
     if (role === 'client') {
       // The HTTP call that carries a message is that message's hop, not one more.
-      if (parent && isPublication(parent)) continue
+      if (isMessage(node) || (parent && isPublication(parent))) continue
       const servers = graph.children(node).filter(({ meaning }) => meaning.role === 'server')
       for (const server of servers) hops.push(callHop(node, server, clock))
       if (servers.length === 0 && callTarget !== null && isRemoteCall(node))

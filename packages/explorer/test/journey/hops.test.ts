@@ -94,6 +94,40 @@ test('a message that an HTTP server takes is a hop, with and without a process s
   }
 })
 
+test('a request of a plain HTTP client is the hop of the message that it was to whoever processed it', (context) => {
+  const attributes = { 'http.request.method': 'POST', 'url.full': 'http://127.0.0.1:8081/events' }
+  const client: SpanSpec = { service: 'curl', trace: '1', id: '1', kind: 'CLIENT', ms: 9, attributes }
+  const server: SpanSpec = {
+    service: 'webhook',
+    trace: '1',
+    id: '2',
+    parent: '1',
+    kind: 'SERVER',
+    at: 1,
+    attributes: { 'http.request.method': 'POST', 'url.path': '/events' },
+  }
+  const process = (trace: string, parent?: string): SpanSpec =>
+    message('process', 'http', '/events', {
+      service: 'webhook',
+      trace,
+      id: '3',
+      ...(parent === undefined ? {} : { parent }),
+      at: 2,
+      links: [{ trace: '1', id: '1' }],
+    })
+  for (const [what, spans] of Object.entries({
+    'a child': [client, process('1', '1')],
+    'below a server': [client, server, process('1', '2')],
+    'a link alone': [client, process('2')],
+  })) {
+    const journey = journeyIn(storeOf(context, spans), { trace: '1' })
+    assert.deepEqual(hopsOf(journey), ['message curl → webhook'], what)
+    const [hop] = journey.hops
+    assert.deepEqual([hop?.destination, hop?.queueMs, hop?.durationMs], ['/events', 2, 9], what)
+    assert.deepEqual(journey.findings, [], what)
+  }
+})
+
 test('the link to where an event was created is no hop', (context) => {
   const store = storeOf(context, [
     message('send', 'kafka', 'a', { service: 'one', trace: '1', id: '1' }),

@@ -1,25 +1,34 @@
 import assert from 'node:assert/strict'
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
-import { type TestContext, test } from 'node:test'
+import { after, before, test } from 'node:test'
 import { repository } from '../bootstrap/paths.mjs'
 import { checkBoundaries } from '../boundaries/check.ts'
 
 /** A copy of the packages' sources, into which a test may plant what it likes. */
-function copy(context: TestContext): string {
-  const root = mkdtempSync(join(tmpdir(), 'throughline-boundaries-'))
-  context.after(() => rmSync(root, { recursive: true }))
+const root = mkdtempSync(join(tmpdir(), 'throughline-boundaries-'))
+before(() => {
   const filter = (path: string) => !['node_modules', 'dist'].includes(basename(path))
   for (const name of ['packages', 'examples', 'package.json']) {
     cpSync(join(repository, name), join(root, name), { recursive: true, filter })
   }
-  return root
-}
+  assert.deepEqual(checkBoundaries(root).problems, [])
+})
+after(() => rmSync(root, { recursive: true }))
 
-function plant(root: string, file: string, text: string): void {
-  mkdirSync(dirname(join(root, file)), { recursive: true })
-  writeFileSync(join(root, file), text)
+/** What is wrong while a file has this text. */
+function problemsWith(file: string, text: string): string[] {
+  const path = join(root, file)
+  const previous = existsSync(path) ? readFileSync(path) : undefined
+  mkdirSync(dirname(path), { recursive: true })
+  writeFileSync(path, `${text}\n`)
+  try {
+    return checkBoundaries(root).problems
+  } finally {
+    if (previous === undefined) rmSync(path)
+    else writeFileSync(path, previous)
+  }
 }
 
 test('the repository as it stands has no forbidden import', () => {
@@ -135,20 +144,15 @@ const forbidden: [what: string, file: string, text: string, problem: RegExp][] =
 ]
 
 for (const [what, file, text, problem] of forbidden) {
-  test(`it is found that ${what}`, (context) => {
-    const root = copy(context)
-    const before = checkBoundaries(root).problems.length
-    plant(root, file, `${text}\n`)
-    const { problems } = checkBoundaries(root)
-    assert.equal(problems.length, before + 1, problems.join('\n'))
-    const found = problems.find((line) => line.startsWith(file))
-    assert.match(found ?? '', problem)
+  test(`it is found that ${what}`, () => {
+    const problems = problemsWith(file, text)
+    assert.equal(problems.length, 1, problems.join('\n'))
+    assert.ok(problems[0]?.startsWith(file), problems[0])
+    assert.match(problems[0] ?? '', problem)
   })
 }
 
-test('the page may import the types of the API', (context) => {
-  const root = copy(context)
-  const before = checkBoundaries(root).problems.length
-  plant(root, 'packages/explorer-ui/src/planted.ts', "import type { A } from '@throughline/explorer/api'\n")
-  assert.equal(checkBoundaries(root).problems.length, before)
+test('the page may import the types of the API', () => {
+  const text = "import type { A } from '@throughline/explorer/api'"
+  assert.deepEqual(problemsWith('packages/explorer-ui/src/planted.ts', text), [])
 })

@@ -8,7 +8,7 @@ import { flushAtEnd } from './end.ts'
 import { readEnvironment } from './environment.ts'
 import { onFirstUse } from './first-use.ts'
 import { guarded, warnOnce } from './guard.ts'
-import { hookImports } from './hooks.ts'
+import { hookModules } from './hooks.ts'
 import { logLevelOf, withLogger } from './log.ts'
 import { flushes, setUpSdk } from './sdk.ts'
 
@@ -29,12 +29,15 @@ function register(): void {
   const { disabled, options } = readEnvironment(process.env)
   const names = clientNames.filter((name) => !disabled.has(name))
   warnOfLoaded(names)
-  hookImports(names)
-  const instrumentations = createInstrumentations({
-    ...options,
-    clients: Object.fromEntries([...disabled].map((name) => [name, { enabled: false }])),
-  })
-  registerInstrumentations({ instrumentations })
+  // Only when there is one for them: once there is an instance of OpenTelemetry's base class, each module stays what it was
+  // when it was first required. An instrumentation of `node:http`, in a set-up of the application's that is loaded after
+  // this and whose SDK requires it, would come too late.
+  hookModules(names, () =>
+    guarded('the instrumentations of clients', () => {
+      const clients = Object.fromEntries([...disabled].map((name) => [name, { enabled: false }]))
+      registerInstrumentations({ instrumentations: createInstrumentations({ ...options, clients }) })
+    }),
+  )
   onFirstUse(() => {
     if (hasSdk()) return
     guarded("setting OpenTelemetry's SDK up", () => {

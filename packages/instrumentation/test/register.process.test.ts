@@ -1,10 +1,16 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { pathToFileURL } from 'node:url'
+import type { SpanNode } from '@throughline/testkit'
 import { REGISTER, runProgram } from './support/program.ts'
 import { program, sent, treeOf } from './support/sent.ts'
 
 const imported = (name: string) => ['--import', pathToFileURL(program(name)).href]
+const outline = (nodes: readonly SpanNode[]): string[] =>
+  nodes.flatMap(({ kind, name, children = [] }) => [
+    `${kind} ${name}`,
+    ...outline(children).map((line) => `  ${line}`),
+  ])
 const services = (spans: readonly { readonly service: string }[]) => spans.map(({ service }) => service)
 
 describe('without an SDK, one is set up from the environment', () => {
@@ -37,6 +43,22 @@ describe('an SDK of the application gets the spans, and no other is set up', () 
       assert.deepEqual(treeOf(run), [sent])
       assert.deepEqual(services(run.spans), ['own'])
       assert.deepEqual(new Set(run.paths), new Set(['/v1/traces', '/v1/metrics']))
+    })
+  }
+})
+
+describe("HTTP's own instrumentations in an SDK of the application's join its spans", () => {
+  for (const [title, file, nodeArgs] of [
+    ['imported before', 'http.mjs', [...imported('own-http-sdk.mjs'), ...REGISTER]],
+    ['imported after', 'http.mjs', [...REGISTER, ...imported('own-http-sdk.mjs')]],
+    ['imported before, for what is required', 'http.cjs', [...imported('own-http-sdk.mjs'), ...REGISTER]],
+    ['imported after, for what is required', 'http.cjs', [...REGISTER, ...imported('own-http-sdk.mjs')]],
+    ['required by the application', 'own-http-sdk-http.cjs', REGISTER],
+  ] as const) {
+    test(title, async () => {
+      const run = await runProgram(program(file), { nodeArgs })
+      assert.deepEqual([run.exitCode, run.stdout, run.stderr], [0, 'KafkaJSError\n', ''])
+      assert.deepEqual(outline(treeOf(run)), ['CLIENT POST', '  SERVER POST', '    PRODUCER send orders'])
     })
   }
 })

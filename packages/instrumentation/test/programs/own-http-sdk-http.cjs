@@ -1,0 +1,2 @@
+require('./own-http-sdk.cjs')
+require('./http.cjs')

@@ -19,6 +19,8 @@ export interface Attempts {
   before(place: string, messages: Range): Failed | undefined
   /** What became of them: the span of their attempt where that failed, undefined where they are done. */
   note(place: string, messages: Range, failed: Span | undefined): void
+  /** All places have other messages now. */
+  forget(): void
 }
 
 /** `place`: what hands its messages over in order, a partition. */
@@ -41,5 +43,6 @@ export function createAttempts(): Attempts {
         last.set(place, { messages, span: failed, attempt: (before(place, messages)?.attempt ?? 0) + 1 })
       } else if (last.size > 0) last.delete(place)
     },
+    forget: () => last.clear(),
   }
 }

@@ -6,7 +6,8 @@ import { messageContext } from '@throughline/instrumentation'
 import { eventually } from '@throughline/testkit'
 import type { ConsumeMessage } from 'amqplib'
 import { onBroker } from './support/amqplib.ts'
-import { ended, FIXED, OMIT, unhandledRejection } from './support/rabbitmq.ts'
+import { ended, FIXED, OMIT } from './support/rabbitmq.ts'
+import { unhandledRejection } from './support/rejection.ts'
 
 const tracer = trace.getTracer('test')
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import { describe, test } from 'node:test'
+import { describe, type TestContext, test } from 'node:test'
 import { SpanStatusCode, trace } from '@opentelemetry/api'
 import { eventually, recordSpans, tcpProxy, withSpans } from '@throughline/testkit'
 import type { IPublishPacket, MqttClient } from 'mqtt'
@@ -12,6 +12,13 @@ new MqttInstrumentation()
 const activeSpanId = () => trace.getActiveSpan()?.spanContext().spanId
 type HandleMessage = MqttClient['handleMessage']
 const payloadOf = (packet: object) => String((packet as IPublishPacket).payload)
+
+/** A connection that can be cut. */
+async function proxied(t: TestContext) {
+  const { host, port, cut, close } = await tcpProxy({ target: new URL(mqttUrl()).host })
+  t.after(() => close())
+  return { cut, options: { host, port, reconnectPeriod: 20 } }
+}
 
 describe('handleMessage of an application that uses MQTT.js', () => {
   for (const qos of [0, 1, 2] as const) {
@@ -80,45 +87,68 @@ describe('handleMessage of an application that uses MQTT.js', () => {
       ])
     }))
 
-  test('that calls back with an error leaves it on the span, and the attempt that follows is linked', async (t) => {
-    const proxy = await tcpProxy({ target: new URL(mqttUrl()).host })
-    t.after(() => proxy.close())
-    await withSpans(async (spans) => {
-      const topic = uniqueTopic()
-      const client = await connect(t, {
-        host: proxy.host,
-        port: proxy.port,
-        clean: false,
-        properties: { sessionExpiryInterval: 60 },
-        reconnectPeriod: 20,
-      })
-      await client.subscribeAsync(topic, { qos: 1 })
-      let attempts = 0
-      client.handleMessage = (_packet, callback) =>
-        callback(++attempts === 1 ? new RangeError('not now') : undefined)
-      const other = await connect(t)
-      await other.publishAsync(topic, 'one', { qos: 1 })
-      await eventually(() => assert.equal(spans.named(`process ${topic}`).length, 1))
-      proxy.cut()
-      await eventually(() => assert.equal(spans.named(`process ${topic}`).length, 2))
-      const [failed, again] = spans.named(`process ${topic}`)
-      assert.deepEqual(failed?.status, { code: SpanStatusCode.ERROR, message: 'not now' })
-      assert.equal(failed?.attributes['error.type'], 'RangeError')
-      assert.equal(failed?.attributes['throughline.outcome'], 'release')
-      assert.equal(again?.status.code, SpanStatusCode.UNSET)
-      assert.equal(again?.attributes['throughline.attempt'], 2)
-      assert.equal(again?.attributes['throughline.redelivered'], undefined)
-      assert.equal(again?.attributes['throughline.outcome'], 'accept')
-      assert.equal(again?.parentSpanContext?.spanId, failed?.parentSpanContext?.spanId)
-      assert.deepEqual(
-        again?.links.map(({ context, attributes }) => [context.spanId, attributes]),
-        [
-          [failed?.parentSpanContext?.spanId, undefined],
-          [failed?.spanContext().spanId, { retry: true }],
-        ],
-      )
-    })
-  })
+  for (const qos of [1, 2] as const) {
+    test(`that calls back with an error at QoS ${qos} leaves it on the span, and the attempt that follows is linked`, (t) =>
+      withSpans(async (spans) => {
+        const topic = uniqueTopic()
+        const { cut, options } = await proxied(t)
+        const persistent = { clean: false, properties: { sessionExpiryInterval: 60 } }
+        const client = await connect(t, { ...options, ...persistent })
+        await client.subscribeAsync(topic, { qos })
+        let attempts = 0
+        client.handleMessage = (_packet, callback) =>
+          callback(++attempts === 1 ? new RangeError('not now') : undefined)
+        const other = await connect(t)
+        await other.publishAsync(topic, 'one', { qos })
+        await eventually(() => assert.equal(spans.named(`process ${topic}`).length, 1))
+        cut()
+        await eventually(() => assert.equal(spans.named(`process ${topic}`).length, 2))
+        const [failed, again] = spans.named(`process ${topic}`)
+        assert.deepEqual(failed?.status, { code: SpanStatusCode.ERROR, message: 'not now' })
+        assert.equal(failed?.attributes['error.type'], 'RangeError')
+        assert.equal(failed?.attributes['throughline.outcome'], 'release')
+        assert.equal(again?.status.code, SpanStatusCode.UNSET)
+        assert.equal(again?.attributes['throughline.attempt'], 2)
+        assert.equal(again?.attributes['throughline.redelivered'], undefined)
+        assert.equal(again?.attributes['throughline.outcome'], 'accept')
+        assert.equal(again?.parentSpanContext?.spanId, failed?.parentSpanContext?.spanId)
+        assert.deepEqual(
+          again?.links.map(({ context, attributes }) => [context.spanId, attributes]),
+          [
+            [failed?.parentSpanContext?.spanId, undefined],
+            [failed?.spanContext().spanId, { retry: true }],
+          ],
+        )
+      }))
+
+    test(`that failed at QoS ${qos} is not the attempt before at a message of another session`, (t) =>
+      withSpans(async (spans) => {
+        const topic = uniqueTopic()
+        const { cut, options } = await proxied(t)
+        const client = await connect(t, options)
+        await client.subscribeAsync(topic, { qos })
+        const subscribed = Promise.withResolvers<void>()
+        client.on('packetreceive', ({ cmd }) => {
+          if (cmd === 'suback') subscribed.resolve()
+        })
+        const ids: unknown[] = []
+        client.handleMessage = (packet, callback) => {
+          ids.push(packet.messageId)
+          callback(ids.length === 1 ? new RangeError('not now') : undefined)
+        }
+        const other = await connect(t)
+        await other.publishAsync(topic, 'one', { qos })
+        await eventually(() => assert.equal(ids.length, 1))
+        cut()
+        await subscribed.promise
+        await other.publishAsync(topic, 'two', { qos })
+        await eventually(() => assert.equal(spans.named(`process ${topic}`).length, 2))
+        assert.deepEqual(ids, [1, 1])
+        const [, second] = spans.named(`process ${topic}`)
+        assert.equal(second?.links.length, 1)
+        assert.equal(second?.attributes['throughline.attempt'], undefined)
+      }))
+  }
 
   test('is as it was after messages that the application emits itself', (t) =>
     withSpans(async (spans) => {

@@ -6,6 +6,7 @@ import { eventually, recordSpans, withSpans } from '@throughline/testkit'
 import type { OnMessageCallback } from 'mqtt'
 import { MqttInstrumentation, messageContext } from '../src/index.ts'
 import { connect, OMIT, PROCESS, PUBLISH, SENT_AT, uniqueTopic } from './support/mqtt.ts'
+import { unhandledRejection } from './support/rejection.ts'
 
 recordSpans()
 const instrumentation = new MqttInstrumentation()
@@ -111,6 +112,27 @@ describe('listeners for messages of MQTT.js', () => {
       assert.deepEqual(span?.status, { code: SpanStatusCode.ERROR, message: 'cannot read it' })
       assert.equal(span?.attributes['error.type'], 'TypeError')
       assert.equal(span?.attributes['throughline.outcome'], 'release')
+    }))
+
+  test('that fail when their message is acknowledged are not the attempt before at the next one of its packet identifier', (t) =>
+    withSpans(async (spans) => {
+      const topic = uniqueTopic()
+      const client = await connect(t)
+      const packet = { cmd: 'publish', topic, payload: Buffer.from('x'), qos: 2, retain: false, dup: false }
+      const emit = () => client.emit('message', topic, packet.payload, { ...packet, messageId: 7 } as never)
+      client.once('message', async () => {
+        throw new RangeError('too late')
+      })
+      const unhandled = unhandledRejection()
+      emit()
+      assert.equal(String(await unhandled), 'RangeError: too late')
+      client.on('message', () => {})
+      emit()
+      const [failed, next] = spans.finished()
+      assert.equal(failed?.attributes['throughline.outcome'], 'accept')
+      assert.equal(failed?.status.message, 'too late')
+      assert.equal(next?.attributes['throughline.attempt'], undefined)
+      assert.deepEqual(next?.links, [])
     }))
 
   test('that give something else than a promise are not asked for its end', (t) =>

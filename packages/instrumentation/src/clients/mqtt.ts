@@ -80,6 +80,7 @@ function patchClient(prototype: MqttClient, tracing: Tracing<ClientInstrumentati
       function (...args) {
         const [event] = args
         if (event === 'message') return emitMessage(this, emit, args)
+        if (event === 'packetreceive' && isNewSession(args[1])) clients.known(this)?.attempts.forget()
         if (event === 'end' || (event === 'close' && this.disconnecting)) {
           guarded('MQTT.js end', () => endUnconfirmed(this, clients))
         }
@@ -126,7 +127,7 @@ interface Started {
   readonly end: Processing['end']
 }
 
-/** A packet identifier is a place that has one message at a time: until it is acknowledged. */
+/** A packet identifier is a place that has one message at a time in a session: until it is acknowledged. */
 const THE_MESSAGE = { first: 0n, last: 0n }
 
 /** Of the event's arguments: topic, payload and packet. */
@@ -136,7 +137,9 @@ function startProcess(
 ): Started | undefined {
   if (typeof topic !== 'string' || !isPublish(packet)) return undefined
   const place = String(packet.messageId)
-  const before = packet.dup ? attempts.before(place, THE_MESSAGE) : undefined
+  // At QoS 2 what is sent again is the PUBREL, which says nothing of it (MQTT 5 §4.4).
+  const isAgain = packet.dup || packet.qos === 2
+  const before = isAgain ? attempts.before(place, THE_MESSAGE) : undefined
   const processing = processes.one({
     delivery: deliveryOf(topic, packet, filters.placeOf(topic), (before?.attempt ?? 0) + 1),
     own: packet,
@@ -151,8 +154,9 @@ function startProcess(
     acknowledges,
     end(failure, outcome) {
       processing.end(failure, outcome)
+      // What is acknowledged does not come again, whatever became of it.
       if (acknowledges)
-        attempts.note(place, THE_MESSAGE, failure === undefined ? undefined : processing.process.span)
+        attempts.note(place, THE_MESSAGE, outcome === 'release' ? processing.process.span : undefined)
     },
   }
 }
@@ -172,6 +176,15 @@ function deliveryOf(topic: string, packet: MqttPacket, place: TopicPlace, attemp
     packet,
     group: place.group,
   }
+}
+
+/** The broker has kept nothing of a session before: its packet identifiers begin anew. */
+function isNewSession(packet: unknown): boolean {
+  const { cmd, sessionPresent } = Object(packet) as {
+    readonly cmd?: unknown
+    readonly sessionPresent?: unknown
+  }
+  return cmd === 'connack' && sessionPresent !== true
 }
 
 function isPublish(packet: unknown): packet is MqttPacket {

@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import { eventually, recordSpans, type SpanNode } from '@throughline/testkit'
 
 export const url = process.env.AMQP_URL ?? 'amqp://127.0.0.1:5672'
@@ -86,13 +85,4 @@ export async function ended(name: string, count = 1): Promise<void> {
     const found = recordSpans().named(name).length
     if (found !== count) throw new Error(`${found} spans ${name} have ended, ${count} were to`)
   })
-}
-
-/** The next rejection that nobody handles, in place of the test runner's own look at it. */
-export async function unhandledRejection(): Promise<unknown> {
-  const listeners = process.listeners('unhandledRejection')
-  process.removeAllListeners('unhandledRejection')
-  const [reason] = await once(process, 'unhandledRejection')
-  for (const listener of listeners) process.on('unhandledRejection', listener)
-  return reason
 }

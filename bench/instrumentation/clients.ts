@@ -5,15 +5,14 @@ import type * as Amqplib from 'amqplib'
 import type * as KafkaJs from 'kafkajs'
 import type * as Mqtt from 'mqtt'
 import type * as RabbitmqClient from 'rabbitmq-client'
-import { type Connect, idOf, type Link } from '../overhead/link.ts'
-
-type Headers = Readonly<Record<string, string>>
+import type { Connect, Link } from '../overhead/link.ts'
+import type { Tracing } from './tracing.ts'
 
 /** Loaded when they are asked for, and so after the instrumentation. */
 const load = createRequire(import.meta.url)
 
-/** A plain service on each client, as one would write it, whose messages have these headers. */
-export const clientsWith = (headersOf: (number: number) => Headers): Readonly<Record<string, Connect>> => ({
+/** A plain service on each client, as one would write it, with what it does itself for a trace. */
+export const clientsWith = ({ headersOf, handle }: Tracing): Readonly<Record<string, Connect>> => ({
   async kafkajs({ kafkaBrokers, name }, onMessage): Promise<Link> {
     process.env.KAFKAJS_NO_PARTITIONER_WARNING = '1'
     const { Kafka, logLevel } = load('kafkajs') as typeof KafkaJs
@@ -25,7 +24,9 @@ export const clientsWith = (headersOf: (number: number) => Headers): Readonly<Re
     const consumer = kafka.consumer({ groupId: name })
     await consumer.connect()
     await consumer.subscribe({ topics: [name], fromBeginning: true })
-    await consumer.run({ eachMessage: async ({ message: { headers } }) => onMessage(String(headers?.id)) })
+    await consumer.run({
+      eachMessage: async ({ message: { headers } }) => handle((name) => headers?.[name], onMessage),
+    })
     const producer = kafka.producer()
     await producer.connect()
     return {
@@ -53,7 +54,7 @@ export const clientsWith = (headersOf: (number: number) => Headers): Readonly<Re
     })
     const mode = kafka.MessagesStreamModes.EARLIEST
     const stream = await consumer.consume({ topics: [name], mode, autocommit: 200 })
-    stream.on('data', ({ headers }) => onMessage(headers.get('id') ?? ''))
+    stream.on('data', ({ headers }) => handle((name) => headers.get(name), onMessage))
     return {
       publish(numbers, body) {
         const value = bufferOf(body)
@@ -77,7 +78,7 @@ export const clientsWith = (headersOf: (number: number) => Headers): Readonly<Re
     const options = { protocolVersion: 5, clean: true, reconnectPeriod: 0 } as const
     const consumer = await connectAsync(mqttUrl, { ...options, clientId: `${name}-sub` })
     consumer.on('message', (_topic, _payload, { properties }) =>
-      onMessage(String(properties?.userProperties?.id)),
+      handle((name) => properties?.userProperties?.[name], onMessage),
     )
     await consumer.subscribeAsync(name, { qos: 1 })
     const publisher = await connectAsync(mqttUrl, { ...options, clientId: `${name}-pub` })
@@ -104,7 +105,7 @@ export const clientsWith = (headersOf: (number: number) => Headers): Readonly<Re
     await consuming.prefetch(256)
     await consuming.consume(name, (message) => {
       if (message === null) return
-      onMessage(String(message.properties.headers?.id))
+      handle((name) => message.properties.headers?.[name], onMessage)
       consuming.ack(message)
     })
     const publishing = await connection.createConfirmChannel()
@@ -129,7 +130,7 @@ export const clientsWith = (headersOf: (number: number) => Headers): Readonly<Re
     await connection.onConnect()
     const consumer = connection.createConsumer(
       { queue: name, queueOptions: { durable: true }, qos: { prefetchCount: 256 } },
-      ({ headers }) => onMessage(String(headers?.id)),
+      ({ headers }) => handle((name) => headers?.[name], onMessage),
     )
     await once(consumer, 'ready')
     const publisher = connection.createPublisher({ confirm: true })
@@ -148,18 +149,6 @@ export const clientsWith = (headersOf: (number: number) => Headers): Readonly<Re
     }
   },
 })
-
-/** An id, nothing of tracing. */
-export const bareHeaders = (number: number): Headers => ({ id: idOf(number) })
-
-/** With a context of its own in each, as somebody would write it by hand who only passes it on. */
-export function contextHeaders(number: number): Headers {
-  const hex = number.toString(16)
-  return {
-    id: idOf(number),
-    traceparent: `00-${hex.padStart(32, '7')}-${hex.padStart(16, '7')}-00`,
-  }
-}
 
 function bufferOf(body: Uint8Array): Buffer {
   return Buffer.from(body.buffer, body.byteOffset, body.byteLength)

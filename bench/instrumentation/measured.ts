@@ -7,7 +7,8 @@ import { createInstrumentations } from '@throughline/instrumentation'
 import { createCourier } from '../overhead/link.ts'
 import { startSdk } from '../overhead/sdk.ts'
 import type { Answer, Order } from '../overhead/variant.ts'
-import { bareHeaders, clientsWith, contextHeaders } from './clients.ts'
+import { clientsWith } from './clients.ts'
+import { tracedByHand, untraced } from './tracing.ts'
 
 const [client = '', variant = '', sink = '', place = '{}'] = process.argv.slice(2)
 const [by, sampling] = variant.split(' ')
@@ -19,7 +20,7 @@ if (by === 'contrib') {
 }
 if (by === 'ours') registerInstrumentations({ instrumentations: createInstrumentations() })
 
-const connect = clientsWith(variant === 'bare header' ? contextHeaders : bareHeaders)[client]
+const connect = clientsWith(by === 'hand' ? tracedByHand(client) : untraced)[client]
 if (connect === undefined) throw new Error(`there is no client ${client}`)
 const courier = await createCourier(connect, JSON.parse(place))
 

@@ -25,6 +25,8 @@ using store = openStore(values.data)
 const producer = kafka.producer()
 await producer.connect()
 let next = Number(values.first)
+/** Numbers of the orders that are being published. */
+const underWay = new Set<string>()
 
 /** Throws when it is not confirmed; it stays saved, and is published later. */
 async function publish(data: Order): Promise<void> {
@@ -32,8 +34,13 @@ async function publish(data: Order): Promise<void> {
   // The id is the same however often it is published.
   const event = { id: `order-${orderId}`, type: ORDER_CREATED, source: '/order', subject: orderId, data }
   const message = { key: orderId, value: toJson(event), headers: { 'content-type': CONTENT_TYPE } }
-  await producer.send({ topic: ORDERS, messages: [message] })
-  store.published(orderId)
+  underWay.add(orderId)
+  try {
+    await producer.send({ topic: ORDERS, messages: [message] })
+    store.published(orderId)
+  } finally {
+    underWay.delete(orderId)
+  }
 }
 
 async function create(request: IncomingMessage): Promise<[status: number, body: object]> {
@@ -76,7 +83,9 @@ async function handle(request: IncomingMessage, response: ServerResponse): Promi
 }
 
 const later = setInterval(() => {
-  for (const waiting of store.unpublished()) publish(waiting).catch(() => undefined)
+  for (const waiting of store.unpublished()) {
+    if (!underWay.has(waiting.orderId)) publish(waiting).catch(() => undefined)
+  }
 }, RETRY_MS)
 
 const server = createServer((request, response) => void handle(request, response))

@@ -24,19 +24,27 @@ using store = openStore(values.data)
 const broker = ordersBroker()
 const orders = broker.publisher({ topic: ORDERS })
 let next = Number(values.first)
+/** Numbers of the orders that are being published. */
+const underWay = new Set<string>()
 
 /** Throws when it is not confirmed; it stays saved, and is published later. */
 async function publish(data: Order): Promise<void> {
-  await orders.publish({
-    // The same however often it is published.
-    id: `order-${data.orderId}`,
-    type: ORDER_CREATED,
-    source: '/order',
-    subject: data.orderId,
-    partitionkey: data.orderId,
-    data,
-  })
-  store.published(data.orderId)
+  const { orderId } = data
+  underWay.add(orderId)
+  try {
+    await orders.publish({
+      // The same however often it is published.
+      id: `order-${orderId}`,
+      type: ORDER_CREATED,
+      source: '/order',
+      subject: orderId,
+      partitionkey: orderId,
+      data,
+    })
+    store.published(orderId)
+  } finally {
+    underWay.delete(orderId)
+  }
 }
 
 async function create(request: IncomingMessage): Promise<[status: number, body: object]> {
@@ -81,7 +89,9 @@ async function handle(request: IncomingMessage, response: ServerResponse): Promi
 }
 
 const later = setInterval(() => {
-  for (const waiting of store.unpublished()) publish(waiting).catch(() => undefined)
+  for (const waiting of store.unpublished()) {
+    if (!underWay.has(waiting.orderId)) publish(waiting).catch(() => undefined)
+  }
 }, RETRY_MS)
 
 const server = createServer((request, response) => void handle(request, response))

@@ -208,4 +208,64 @@ describe('amqplib: consuming', () => {
       })
     }),
   )
+
+  test(
+    'a request by direct reply-to and its answer are one trace, and the answer has its context wherever it is handled',
+    onBroker(async ({ channel, queue }, spans) => {
+      const orders = await queue()
+      const REPLY_TO = 'amq.rabbitmq.reply-to'
+      await channel.consume(orders, (request) => {
+        if (request === null) return
+        channel.sendToQueue(request.properties.replyTo, Buffer.from('2'))
+        channel.ack(request)
+      })
+      const answered = Promise.withResolvers<ConsumeMessage>()
+      await channel.consume(REPLY_TO, (answer) => answer && answered.resolve(answer), { noAck: true })
+      tracer.startActiveSpan('shop', (shop) => {
+        channel.sendToQueue(orders, Buffer.from('1'), { replyTo: REPLY_TO })
+        shop.end()
+      })
+      context.with(messageContext(await answered.promise), () => tracer.startSpan('handle').end())
+      await ended(`process ${orders}`)
+      await ended(`process ${REPLY_TO}`)
+      const chain: string[] = []
+      for (let [at] = spans.tree(); at !== undefined; at = at.children?.[0]) {
+        chain.push(`${at.kind} ${at.name}`)
+      }
+      assert.deepEqual(chain, [
+        'INTERNAL shop',
+        `PRODUCER publish ${orders}`,
+        `CONSUMER process ${orders}`,
+        `PRODUCER publish ${REPLY_TO}`,
+        `CONSUMER process ${REPLY_TO}`,
+        'INTERNAL handle',
+      ])
+      const [answer] = spans.named(`process ${REPLY_TO}`)
+      assert.match(String(answer?.attributes['messaging.destination.name']), /^amq\.rabbitmq\.reply-to\.g/)
+    }),
+  )
+
+  test(
+    'a consumer that is cancelled by its tag has what came before, and its queue is left to others',
+    onBroker(async ({ channel, queue }, spans) => {
+      const orders = await queue()
+      const bodies: string[] = []
+      const handle = (message: ConsumeMessage | null) => {
+        if (message === null) return
+        bodies.push(`${message.fields.consumerTag} ${message.content}`)
+        channel.ack(message)
+      }
+      assert.deepEqual(await channel.consume(orders, handle, { consumerTag: 'first' }), {
+        consumerTag: 'first',
+      })
+      channel.sendToQueue(orders, Buffer.from('1'))
+      await ended(`process ${orders}`)
+      assert.deepEqual(await channel.cancel('first'), { consumerTag: 'first' })
+      await channel.consume(orders, handle, { consumerTag: 'second' })
+      channel.sendToQueue(orders, Buffer.from('2'))
+      await ended(`process ${orders}`, 2)
+      assert.deepEqual(bodies, ['first 1', 'second 2'])
+      assert.equal(spans.finished().length, 4)
+    }),
+  )
 })

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { describe, test } from 'node:test'
-import type { SpanNode } from '@throughline/testkit'
+import { recordMetrics, type SpanNode, tcpProxy, withSpans } from '@throughline/testkit'
+import type { ChannelModel } from 'amqplib'
 import { amqp, onBroker } from './support/amqplib.ts'
 import { ended, OMIT, url } from './support/rabbitmq.ts'
 
@@ -75,6 +76,60 @@ describe('amqplib: messages that come again', () => {
       })
     }),
   )
+
+  test('what was being handled when the connection was lost is tried again by the one that amqplib makes anew', async () => {
+    await using proxy = await tcpProxy({ target: new URL(url).host })
+    await withSpans(async (spans) => {
+      const metrics = recordMetrics()
+      const orders = `orders-${randomUUID()}`
+      let handled = 0
+      const connection = await amqp.connect(`amqp://127.0.0.1:${proxy.port}`, {
+        recovery: {
+          initialDelay: 20,
+          setup: async (made: ChannelModel) => {
+            const channel = await made.createChannel()
+            await channel.assertQueue(orders, { expires: 60_000 })
+            await channel.consume(orders, (message) => {
+              if (message !== null && ++handled > 1) channel.ack(message)
+            })
+          },
+        },
+      })
+      // What a lost connection is told by; the next one is made all the same.
+      connection.on('error', () => {})
+      const sender = await connection.createChannel()
+      sender.on('error', () => {})
+      sender.sendToQueue(orders, Buffer.from('1'))
+      await ended(`process ${orders}`)
+      proxy.cut()
+      await ended(`process ${orders}`, 2)
+      const channel = await connection.createChannel()
+      await channel.deleteQueue(orders)
+      await connection.close()
+      const [send] = spans.tree({ omit })
+      assert.deepEqual(attempts(send?.children), [
+        { name: `process ${orders}`, links: [{ to: `publish ${orders}` }], attributes: undefined },
+        {
+          name: `process ${orders}`,
+          links: [{ to: `publish ${orders}` }, { to: `process ${orders}`, attributes: { retry: true } }],
+          attributes: { 'throughline.attempt': 2, 'throughline.outcome': 'accept' },
+        },
+      ])
+      for (const { attributes } of spans.finished()) {
+        assert.deepEqual([attributes['server.address'], attributes['server.port']], ['127.0.0.1', proxy.port])
+      }
+      // A message has waited once, however often it is handled.
+      const counts = (await metrics.series()).map(({ name, count }) => [name, count])
+      await metrics.stop()
+      assert.deepEqual(counts, [
+        ['messaging.client.sent.messages', 1],
+        ['messaging.client.operation.duration', 1],
+        ['messaging.client.consumed.messages', 1],
+        ['messaging.process.duration', 2],
+        ['throughline.queue.duration', 1],
+      ])
+    })
+  })
 
   test(
     'a redelivery whose first attempt was elsewhere says so',

@@ -205,6 +205,53 @@ describe('rabbitmq-client: messages and connections', () => {
   })
 
   test(
+    'what comes back to its queue by way of a dead letter exchange is tried again, and is no dead letter',
+    onBroker(async ({ connection, closing }, spans) => {
+      const orders = `orders-${randomUUID()}`
+      const by = (queue: string, more = {}) => ({
+        exclusive: true,
+        arguments: { 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': queue, ...more },
+      })
+      const pause = `${orders}-pause`
+      await connection.queueDeclare({ queue: pause, ...by(orders, { 'x-message-ttl': 1 }) })
+      let handled = 0
+      const consumer = closing(
+        connection.createConsumer({ queue: orders, queueOptions: by(pause) }, () =>
+          ++handled < 3 ? ConsumerStatus.DROP : ConsumerStatus.ACK,
+        ),
+      )
+      await once(consumer, 'ready')
+      await closing(connection.createPublisher()).send(orders, '1')
+      await ended(`process ${orders}`, 3)
+      const last = spans.named(`process ${orders}`)[2]
+      assert.equal(last?.attributes['throughline.attempt'], 3)
+      assert.equal(last?.attributes['throughline.dead_letter'], undefined)
+      assert.deepEqual(last?.links.at(-1)?.attributes, { retry: true })
+    }),
+  )
+
+  test(
+    'a queue that the broker has named is in the spans of its consumer, and tells its attempts apart',
+    onBroker(async ({ connection, closing }, spans) => {
+      const key = `orders.${randomUUID()}`
+      const options = {
+        queueOptions: { exclusive: true },
+        queueBindings: [{ exchange: 'amq.topic', routingKey: key }],
+      }
+      let handled = 0
+      const requeueOnce = () => (++handled === 1 ? ConsumerStatus.REQUEUE : ConsumerStatus.ACK)
+      const consumer = closing(connection.createConsumer(options, requeueOnce))
+      await once(consumer, 'ready')
+      await closing(connection.createPublisher()).send({ exchange: 'amq.topic', routingKey: key }, '1')
+      const name = `process amq.topic:${key}:amq.gen`
+      await ended(name, 2)
+      const [first, second] = spans.named(name)
+      assert.equal(first?.attributes['messaging.destination.name'], `amq.topic:${key}:${consumer.queue}`)
+      assert.equal(second?.links[1]?.context.spanId, first?.spanContext().spanId)
+    }),
+  )
+
+  test(
     'what the broker gave to a dead letter exchange is linked to the attempt that dropped it',
     onBroker(async ({ connection, queue, closing }, spans) => {
       const dead = await queue()

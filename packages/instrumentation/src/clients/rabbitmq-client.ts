@@ -158,17 +158,26 @@ function patchConnection({ prototype }: Class, tracing: Tracing<ClientInstrument
       function (params: ConsumeParams, handler, ...rest) {
         if (typeof handler !== 'function') return createConsumer.call(this, params, handler, ...rest)
         consumers.add(params)
-        return createConsumer.call(this, params, tracedHandler(this, params, handler), ...rest)
+        // The broker may name the queue, anew with each connection.
+        const queueOf = (): string => consumer.queue || params.queue
+        const traced = tracedHandler(this, params, handler, queueOf)
+        const consumer = createConsumer.call(this, params, traced, ...rest)
+        return consumer
       },
   )
 
-  function tracedHandler(connection: object, params: ConsumeParams, handler: Method): Method {
-    const { queue = '', noAck = false } = params
+  function tracedHandler(
+    connection: object,
+    params: ConsumeParams,
+    handler: Method,
+    queueOf: () => string | undefined,
+  ): Method {
+    const { noAck = false } = params
     return function (message, ...rest) {
       const handling = guarded('a rabbitmq-client message', () => {
         if (!tracing.isEnabled() || !isReceived(message)) return undefined
         const traced = connectionOf(connection)
-        const received = receivedOf(traced, queue, message)
+        const received = receivedOf(traced, queueOf() ?? '', message)
         const begun = redeliveries.begin(traced.processes, received, message, !noAck)
         const channel = noAck ? undefined : channels.get(message)
         if (begun !== undefined && channel !== undefined) unsettled.add(channel, message.deliveryTag, begun)

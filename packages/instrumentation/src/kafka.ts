@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import type { Attributes } from '@opentelemetry/api'
 import type { System } from './system.ts'
 
@@ -29,14 +30,23 @@ export const kafka: System = {
 
 export const KAFKA_PORT = 9092
 
-/** OpenTelemetry wants the key only where it is text beyond doubt. */
 function addRecord(
   attributes: Attributes,
   key: string | Uint8Array | undefined,
   body: Uint8Array | null,
 ): void {
-  if (typeof key === 'string') attributes['messaging.kafka.message.key'] = key
+  const text = typeof key === 'string' ? key : textOfKey(key)
+  if (text !== undefined) attributes['messaging.kafka.message.key'] = text
   if (body === null) attributes['messaging.kafka.message.tombstone'] = true
+}
+
+/**
+ * OpenTelemetry wants the key only where it is text beyond doubt. Consumers get bytes whatever it was: they are text where
+ * they are UTF-8 without control characters, which numbers in binary have.
+ */
+function textOfKey(key: Uint8Array | undefined): string | undefined {
+  if (key === undefined || !isUtf8(key) || key.some((byte) => byte < 0x20)) return undefined
+  return Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString()
 }
 
 function addPlace(attributes: Attributes, partition: number | undefined, offset: bigint | undefined): void {

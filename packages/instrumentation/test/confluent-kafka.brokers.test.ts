@@ -101,7 +101,12 @@ test(
             trace: 1,
             parent: `send ${topic}`,
             links: [{ to: `send ${topic}` }],
-            attributes: { ...processing(topic, group, 0), ...event, 'throughline.outcome': 'accept' },
+            attributes: {
+              ...processing(topic, group, 0),
+              ...event,
+              'messaging.kafka.message.key': 'a',
+              'throughline.outcome': 'accept',
+            },
           },
         ],
       },

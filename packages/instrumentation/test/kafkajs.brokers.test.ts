@@ -92,7 +92,12 @@ test('a message that is sent and handled is a send span with its process span be
           trace: 1,
           parent: `send ${topic}`,
           links: [{ to: `send ${topic}` }],
-          attributes: { ...processing(topic, group, 0), ...event, 'throughline.outcome': 'accept' },
+          attributes: {
+            ...processing(topic, group, 0),
+            ...event,
+            'messaging.kafka.message.key': 'a',
+            'throughline.outcome': 'accept',
+          },
         },
       ],
     },

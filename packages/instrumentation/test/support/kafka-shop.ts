@@ -43,6 +43,7 @@ export function shopTree(prefix: string) {
           attributes: {
             ...operation('process', orders),
             ...place,
+            'messaging.kafka.message.key': '4711',
             'messaging.consumer.group.name': `${orders}-group`,
             'throughline.sent_at_source': 'broker',
             'throughline.outcome': 'accept',
@@ -53,7 +54,7 @@ export function shopTree(prefix: string) {
               kind: 'PRODUCER',
               trace: 1,
               parent: `process ${orders}`,
-              attributes: { ...operation('send', parcels), ...place },
+              attributes: { ...operation('send', parcels), ...place, 'messaging.kafka.message.key': '4711' },
             },
           ],
         },

@@ -1,6 +1,8 @@
 import { isTrue } from '../otlp/value.ts'
+import { positionOf } from './destination.ts'
 import type { Graph } from './graph.ts'
 import { isBatch, isConsumption, isPublication, type Node } from './node.ts'
+import type { Meaning } from './semantics.ts'
 
 /** One message that one consumer got: from its send (null: not known) to its process (null: nobody was seen). */
 export interface Delivery {
@@ -76,7 +78,7 @@ export function deliveriesOf(graph: Graph): Delivery[] {
 
   for (const send of graph.nodes) {
     if (!isPublication(send) || delivered.has(send.id) || isWrapper(graph, send)) continue
-    if (send.meaning.role === 'create' && sendOfCreate(graph, send) !== send) continue
+    if (send.meaning.role === 'create' && graph.sendsWith(send).length > 0) continue
     const servers = serversBelow(graph, send)
     for (const server of servers) deliver(send, server)
     if (servers.length === 0 && !isSendOfCreates(graph, send))
@@ -97,7 +99,10 @@ function sendsOf(graph: Graph, node: Node, detours = 0): Node[] {
     .filter(({ link }) => !isTrue(link.attributes.get('retry')) && !isTrue(link.attributes.get('origin')))
   const direct = linked
     .filter((target) => isPublication(target.node) && isPairable(target.node, node))
-    .map((target) => target.node)
+    // Of a batch each link says where its message was.
+    .map(({ node: target, link }) =>
+      isBatch(node) ? sendWith(graph, target, positionOf(link.attributes, node.meaning.system)) : target,
+    )
   const found =
     above && !isBatch(node) ? [above, ...direct.filter((send) => isReplayOf(graph, node, send))] : direct
   if (above && found.length === 0) found.push(above)
@@ -110,7 +115,7 @@ function sendsOf(graph: Graph, node: Node, detours = 0): Node[] {
     const parts = linked.map((target) => target.node).filter(({ meaning }) => meaning.role === 'receive')
     found.push(...parts.flatMap((part) => sendsOf(graph, part, detours + 1)))
   }
-  return [...new Set(found.map((send) => sendOfCreate(graph, send)))]
+  return [...new Set(found.map((send) => sendWith(graph, send, node.meaning)))]
 }
 
 /** The send that is a span's parent, also with the spans of an HTTP client and server between them. */
@@ -151,11 +156,23 @@ function isPairable(send: Node, receiver: Node): boolean {
   return a.destination === b.destination || (a.template === b.template && a.template !== null)
 }
 
-/** Batch publishing: the message carries the context of its `create`, the time is that of the `send` that links to it. */
-function sendOfCreate(graph: Graph, node: Node): Node {
-  if (node.meaning.role !== 'create') return node
-  return graph.referrers(node).find((referrer) => referrer.node.meaning.role === 'send')?.node ?? node
+/**
+ * The send of a message that carries a span's context. Batch publishing: that of its `create`, and the time is that of the
+ * `send` that links to it. A message may also be sent once more with the context that it had, by a replay that copies its
+ * headers: where it was written tells it from the first.
+ */
+function sendWith(graph: Graph, context: Node, { partition, offset }: Place): Node {
+  const sends = graph.sendsWith(context)
+  const written =
+    offset === null
+      ? undefined
+      : [context, ...sends].find(
+          ({ meaning }) => meaning.offset === offset && meaning.partition === partition,
+        )
+  return written ?? (context.meaning.role === 'create' ? sends[0] : undefined) ?? context
 }
+
+type Place = Pick<Meaning, 'partition' | 'offset'>
 
 const isSendOfCreates = (graph: Graph, send: Node): boolean =>
   graph.targets(send).some(({ node }) => node.meaning.role === 'create')

@@ -1,5 +1,5 @@
 import type { Link } from '../otlp/span.ts'
-import { type Node, parentId, refId } from './node.ts'
+import { isMarked, type Node, parentId, refId } from './node.ts'
 import { placesOf } from './order.ts'
 
 export interface LinkedNode {
@@ -26,12 +26,17 @@ export function graphOf(found: readonly Node[]) {
     (node) => parentId(node) ?? '',
   )
   const referrers = new Map<string, LinkedNode[]>()
+  const sends = new Map<string, Node[]>()
   for (const node of nodes) {
     for (const link of node.span.links) {
       const id = refId(link)
       const list = referrers.get(id)
       if (list) list.push({ node, link })
       else referrers.set(id, [{ node, link }])
+      if (node.meaning.role !== 'send' || isMarked(link)) continue
+      const known = sends.get(id)
+      if (known) known.push(node)
+      else sends.set(id, [node])
     }
   }
   return {
@@ -48,6 +53,8 @@ export function graphOf(found: readonly Node[]) {
         const target = byId.get(refId(link))
         return target ? [{ node: target, link }] : []
       }),
+    /** Sends of messages that carry the context of a span that is not theirs: those that link to it. */
+    sendsWith: (node: Node): readonly Node[] => sends.get(node.id) ?? [],
     /** What links to a span. */
     referrers: (node: Node): readonly LinkedNode[] => referrers.get(node.id) ?? [],
   }

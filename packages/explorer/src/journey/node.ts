@@ -1,4 +1,4 @@
-import type { Span } from '../otlp/span.ts'
+import type { Link, Span } from '../otlp/span.ts'
 import { isTrue } from '../otlp/value.ts'
 import type { EventKey, SpanKey, StoredSpan } from '../store/store.ts'
 import { type Meaning, readMeaning } from './semantics.ts'
@@ -28,8 +28,10 @@ export const isConsumption = ({ meaning: { role } }: Node): boolean =>
   role === 'process' || role === 'receive'
 export const isPublication = ({ meaning: { role } }: Node): boolean => role === 'send' || role === 'create'
 
-/** Names under which a link says that it is not the context of a message of a batch. */
+/** Names under which a link says that it is something else than the context of a message. */
 const marks = ['origin', 'retry', 'replay', 'delayed', 'dead_letter'] as const
+
+export const isMarked = ({ attributes }: Link): boolean => marks.some((mark) => isTrue(attributes.get(mark)))
 
 /**
  * Whether a span consumes several messages at once. A span of one message may have several links too: to the
@@ -40,7 +42,7 @@ export function isBatch(node: Node): boolean {
   if (!isConsumption(node)) return false
   if ((meaning.batchSize ?? 0) > 1 || span.attributes.has('throughline.batch.part')) return true
   if (meaning.event !== null) return false
-  const members = span.links.filter(({ attributes }) => !marks.some((mark) => isTrue(attributes.get(mark))))
+  const members = span.links.filter((link) => !isMarked(link))
   return new Set(members.map(refId)).size > 1
 }
 

@@ -26,6 +26,38 @@ test('several consumers of one message are several hops', (context) => {
   assert.deepEqual(hopsOf(journeyIn(store, { trace: '1' })), ['message shop → pay', 'message shop → stock'])
 })
 
+test('a message that is sent once more with the context that it had is told from the first by its offset', (context) => {
+  const at = (offset: number) => ({
+    'messaging.destination.partition.id': '0',
+    'messaging.kafka.offset': offset,
+  })
+  const first = [{ trace: '1', id: '1' }]
+  const send = message('send', 'kafka', 'orders', { service: 'shop', trace: '1', id: '1', attributes: at(0) })
+  const replay: SpanSpec = {
+    ...message('send', 'kafka', 'orders', { service: 'replay', trace: '2', id: '2', at: 20, links: first }),
+    kind: 'CLIENT',
+  }
+  const process = (id: string, at: number, attributes: Record<string, unknown>): SpanSpec =>
+    message('process', 'kafka', 'orders', { service: 'pay', trace: '1', id, parent: '1', at, attributes })
+  const batch = message('process', 'kafka', 'orders', {
+    service: 'sums',
+    trace: '3',
+    id: '5',
+    at: 40,
+    attributes: { 'messaging.batch.message_count': 2 },
+    links: [0, 8].map((offset) => ({ trace: '1', id: '1', attributes: at(offset) })),
+  })
+  const attributes = { ...replay.attributes, ...at(8) }
+  const spans = [send, { ...replay, attributes }, process('3', 5, at(0)), process('4', 25, at(8)), batch]
+  const journey = journeyIn(storeOf(context, spans), { trace: '1' })
+  assert.deepEqual(hopsOf(journey), [
+    'message shop → pay',
+    'message shop → sums',
+    'message replay → pay',
+    'message replay → sums',
+  ])
+})
+
 test('without the span of the send its start is that of the header, else of the broker', (context) => {
   for (const source of ['header', 'broker'] as const) {
     const store = storeOf(context, [

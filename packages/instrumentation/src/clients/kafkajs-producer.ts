@@ -80,7 +80,10 @@ function tracedTopics(sends: Sends, topics: readonly TopicMessages[]): Traced | 
   const outgoing: Outgoing[] = []
   for (const each of topics) {
     if (!Array.isArray(each?.messages) || typeof each.topic !== 'string' || sent.has(each)) return undefined
-    for (const message of each.messages) outgoing.push(outgoingOf(each.topic, message))
+    for (const message of each.messages) {
+      if (typeof message !== 'object' || message === null) return undefined
+      outgoing.push(outgoingOf(each.topic, message))
+    }
   }
   const [first] = outgoing
   if (first === undefined) return undefined

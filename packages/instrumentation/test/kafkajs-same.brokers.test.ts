@@ -1,63 +1,19 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { type TestContext, test } from 'node:test'
-import { eventually, recordSpans } from '@throughline/testkit'
-import type { Consumer, EachBatchPayload, EachMessagePayload, IHeaders, Kafka, Producer } from 'kafkajs'
+import { eventually } from '@throughline/testkit'
+import type { Consumer, EachBatchPayload, EachMessagePayload } from 'kafkajs'
 import { kafkajs } from './support/carriers/kafkajs.ts'
-import { frozen, loadKafkaJs, setUp } from './support/kafkajs.ts'
+import { connected, frozen, loadKafkaJs, setUp } from './support/kafkajs.ts'
+import { outcome, ownHeaders, sameWithout } from './support/same.ts'
 
-const { instrumentation } = kafkajs
-const recorder = recordSpans()
+type Setup = Awaited<ReturnType<typeof setUp>>
 
-interface Setup {
-  readonly kafka: Kafka
-  readonly producer: Producer
-  readonly topic: string
-}
-
-/** Does the same without the instrumentation and with it, and compares what the application sees. */
-async function assertSame(t: TestContext, run: (setup: Setup) => Promise<unknown>): Promise<void> {
-  const seen: unknown[] = []
-  for (const isTraced of [false, true]) {
-    if (isTraced) instrumentation.enable()
-    else instrumentation.disable()
-    const { kafka, producer, topic } = await setUp(t)
-    recorder.reset()
-    seen.push(normalised(await run({ kafka, producer, topic }), topic))
-    if (isTraced) assert.ok(recorder.finished().length > 0, 'it is traced')
-    await eventually(() => recorder.assertNoLeaks())
-  }
-  instrumentation.enable()
-  const [untraced, traced] = seen
-  assert.deepEqual(traced, untraced)
-}
-
-/** Without what differs from run to run. */
-function normalised(seen: unknown, topic: string): unknown {
-  return JSON.parse(
-    JSON.stringify(seen, (_, value) => (typeof value === 'bigint' ? `${value}n` : value)).replaceAll(
-      topic,
-      'topic',
-    ),
-  )
-}
-
-const outcome = (call: () => Promise<unknown>) =>
-  Promise.resolve()
-    .then(call)
-    .then(
-      (value) => ({ value }),
-      (error: unknown) => {
-        assert.ok(error instanceof Error)
-        const { name, message, constructor, ...rest } = error
-        return { name, message, constructor: constructor.name, fields: Object.keys(rest).sort() }
-      },
-    )
-
-/** What stands in headers without the instrumentation's. */
-function ownHeaders(headers: IHeaders | undefined) {
-  return Object.entries(headers ?? {}).filter(([name]) => name !== 'traceparent')
-}
+const same = (t: TestContext, run: (setup: Setup) => Promise<unknown>) =>
+  sameWithout(kafkajs.instrumentation, async () => {
+    const setup = await setUp(t)
+    return { seen: await run(setup), topic: setup.topic }
+  })
 
 /** The first messages of a topic, by a consumer that is stopped afterwards. */
 async function readAll({ kafka, topic }: Setup, count: number) {
@@ -67,7 +23,7 @@ async function readAll({ kafka, topic }: Setup, count: number) {
   const messages: unknown[] = []
   await consumer.run({
     eachMessage: async ({ message: { key, value, headers, offset } }) => {
-      messages.push([offset, key && [...key], value && [...value], ownHeaders(headers)])
+      messages.push([offset, key && [...key], value && [...value], ownHeaders(Object.entries(headers ?? {}))])
     },
   })
   await eventually(() => assert.equal(messages.length, count), { timeoutMs: 30_000 })
@@ -76,7 +32,7 @@ async function readAll({ kafka, topic }: Setup, count: number) {
 }
 
 test('headers of every kind, tombstones and compressed messages arrive as they would', (t) =>
-  assertSame(t, async (setup) => {
+  same(t, async (setup) => {
     const { producer, topic } = setup
     const { CompressionTypes } = loadKafkaJs()
     const bytes = Buffer.from([0, 255, 128])
@@ -97,7 +53,7 @@ test('headers of every kind, tombstones and compressed messages arrive as they w
   }))
 
 test('what the client refuses is refused in the same words', (t) =>
-  assertSame(t, async ({ producer, topic, kafka }) => {
+  same(t, async ({ producer, topic, kafka }) => {
     const send = (record: unknown) => outcome(() => Reflect.apply(producer.send, producer, [record]))
     const sendBatch = (batch: unknown) => outcome(() => Reflect.apply(producer.sendBatch, producer, [batch]))
     const closed = kafka.producer()
@@ -131,7 +87,7 @@ function eventsOf(consumer: Consumer): string[] {
 }
 
 test('a consumer that pauses, seeks, fails, is run twice, stopped and run again does as it would', (t) =>
-  assertSame(t, async ({ kafka, producer, topic }) => {
+  same(t, async ({ kafka, producer, topic }) => {
     await producer.send({ topic, messages: ['0', '1', '2', '3'].map((value) => ({ value })) })
     const consumer = kafka.consumer({
       groupId: randomUUID(),
@@ -169,7 +125,7 @@ test('a consumer that pauses, seeks, fails, is run twice, stopped and run again 
   }))
 
 test('a batch is resolved, committed and left in part as it would be', (t) =>
-  assertSame(t, async ({ kafka, producer, topic }) => {
+  same(t, async ({ kafka, producer, topic }) => {
     await producer.send({ topic, messages: ['0', '1', '2', '3'].map((value) => ({ value })) })
     const groupId = randomUUID()
     const consumer = kafka.consumer({ groupId, retry: { initialRetryTime: 20 }, maxWaitTimeInMs: 100 })
@@ -209,4 +165,21 @@ test('a batch is resolved, committed and left in part as it would be', (t) =>
     const committed = await admin.fetchOffsets({ groupId, topics: [topic] })
     await admin.disconnect()
     return [seen.slice(0, 8), committed]
+  }))
+
+test('transactions are committed and aborted as they would be', (t) =>
+  same(t, async (setup) => {
+    const { kafka, topic } = setup
+    const options = { transactionalId: randomUUID(), idempotent: true, maxInFlightRequests: 1 }
+    const producer = await connected(t, kafka.producer(options))
+    const seen: unknown[] = []
+    for (const end of ['abort', 'commit'] as const) {
+      const transaction = await producer.transaction()
+      seen.push(await transaction.send({ topic, messages: [{ value: end }] }), transaction.isActive())
+      seen.push(await outcome(() => producer.transaction()))
+      await transaction[end]()
+      seen.push(transaction.isActive(), await outcome(() => transaction[end]()))
+      seen.push(await outcome(() => transaction.send({ topic, messages: [{ value: 'late' }] })))
+    }
+    return [seen, await readAll(setup, 1)]
   }))

@@ -99,12 +99,15 @@ function isSample(value: unknown): boolean {
 
 /** A copy of a message that carries a context, its headers in the form that its producer serialises. */
 export function withHop(message: KafkaMessage, hop: Hop, { names, values }: HeaderForm): KafkaMessage {
-  if (hop === null) return message
   const { headers } = message
+  // What is none is for the client to refuse.
+  if (hop === null || typeof (headers ?? {}) !== 'object') return message
   const valued: InjectedContext =
     values === 'text' ? hop : { ...hop, headers: hop.headers.map(([name, value]) => [name, bytesOf(value)]) }
-  if (headers instanceof Map || headers === undefined || headers === null) {
-    return copyWith(message, { headers: mapWith(headers ?? [], valued, names) })
+  if (headers instanceof Map) return copyWith(message, { headers: mapWith(headers, valued, names) })
+  // The names of an object are text; one without any may belong to a producer that takes bytes.
+  if (Object.keys(headers ?? {}).length === 0) {
+    return copyWith(message, { headers: mapWith([], valued, names) })
   }
   return copyWith(message, { headers: withHeaders(headers as HeaderRecord, valued) })
 }

@@ -29,15 +29,18 @@ export interface TracedProducer {
   readonly sends: Sends
   /** For messages whose values are the application's own: what is captured of bodies is not captured of them. */
   readonly opaqueSends: Sends
-  readonly serializers: Serializers
+  /** Whether a message without a value is known to be a tombstone. An application's own serializer may write something. */
+  readonly writesTombstones: boolean
   /** Undefined: its messages are sent as they are. */
   readonly form: HeaderForm | undefined
 }
 
+/** `stringSerializer`: the client's own, which makes nothing of what is no text. */
 export function createTracedProducer(
   serializers: Serializers,
   sends: Sends,
   opaqueSends: Sends,
+  stringSerializer: unknown,
 ): TracedProducer {
   const form = headerFormOf(serializers.headerKey, serializers.headerValue)
   if (form === undefined) {
@@ -45,7 +48,9 @@ export function createTracedProducer(
       '@platformatic/kafka: a producer has header serializers that take neither text nor bytes, so that its messages carry no trace context. Let them take text',
     )
   }
-  return { sends, opaqueSends, serializers, form }
+  const { value: serialize } = serializers
+  const writesTombstones = serialize === undefined || serialize === stringSerializer
+  return { sends, opaqueSends, writesTombstones, form }
 }
 
 interface SendOptions {
@@ -106,7 +111,7 @@ export function patchProducer(
     const messages = options?.messages
     if (options === undefined || !Array.isArray(messages) || !messages.every(isMessage)) return undefined
     if (messages.length === 0) return undefined
-    const outgoing = messages.map((message) => outgoingOf(message, producer.serializers))
+    const outgoing = messages.map((message) => outgoingOf(message, producer))
     const isOpaque = messages.some(({ value }) => readable(value) === undefined)
     const { sends, opaqueSends, form } = producer
     const started = start(isOpaque ? opaqueSends : sends, outgoing)
@@ -118,14 +123,14 @@ export function patchProducer(
     return { options: copyWith(options, { messages: sent }), end: started.end }
   }
 
-  function outgoingOf(message: KafkaMessage, serializers: Serializers): Outgoing {
+  function outgoingOf(message: KafkaMessage, { writesTombstones }: TracedProducer): Outgoing {
     const headers = headerList(message.headers)
     const context = contextOf(message)
     return {
       destination: message.topic,
       headers,
       contentType: contentTypeOf(headers),
-      body: bodyOf(message.value, serializers),
+      body: bodyOf(message.value, writesTombstones),
       key: readable(message.key),
       isDated: typeof message.timestamp === 'bigint',
       own: message,
@@ -144,15 +149,10 @@ export function patchProducer(
 
 const NOT_KNOWN = new Uint8Array()
 
-/** Null for a tombstone: what its serializer makes nothing of. */
-function bodyOf(value: unknown, { value: serialize }: Serializers): string | Uint8Array | null {
+/** Null for a tombstone. */
+function bodyOf(value: unknown, writesTombstones: boolean): string | Uint8Array | null {
   if (value !== null && value !== undefined) return readable(value) ?? NOT_KNOWN
-  if (serialize === undefined) return null
-  try {
-    return (serialize(value) ?? null) === null ? null : NOT_KNOWN
-  } catch {
-    return NOT_KNOWN
-  }
+  return writesTombstones ? null : NOT_KNOWN
 }
 
 /** What a stream gathers from several writes has a span for each. */

@@ -19,7 +19,9 @@ export class PlatformaticKafkaInstrumentation extends ClientInstrumentation {
   }
 
   protected patch(module: unknown, { patches, config, scope }: Tracing<ClientInstrumentationConfig>): void {
-    const { kOptions, noopCallback, Producer, ProducerStream, MessagesStream } = Object(module) as KafkaModule
+    const { kOptions, noopCallback, stringSerializer, Producer, ProducerStream, MessagesStream } = Object(
+      module,
+    ) as KafkaModule
     if (Producer === undefined) return
 
     const optionsOf = (client: object) => Object(Reflect.get(client, kOptions)) as ClientOptions
@@ -33,6 +35,7 @@ export class PlatformaticKafkaInstrumentation extends ClientInstrumentation {
         options.registry?.getSerializers() ?? options.serializers ?? {},
         sends,
         opaque === undefined ? sends : createSends(client, opaque, scope),
+        stringSerializer,
       )
     })
     patchProducer(Producer.prototype, ProducerStream?.prototype, tracedProducer, patches)
@@ -59,6 +62,7 @@ interface KafkaModule {
   /** Where a client keeps its options. */
   readonly kOptions: symbol
   readonly noopCallback?: unknown
+  readonly stringSerializer?: unknown
   readonly Producer?: { readonly prototype: object }
   readonly ProducerStream?: { readonly prototype: object }
   readonly MessagesStream?: { readonly prototype: object }

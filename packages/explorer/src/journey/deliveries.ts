@@ -97,15 +97,14 @@ function sendsOf(graph: Graph, node: Node, detours = 0): Node[] {
   const linked = graph
     .targets(node)
     .filter(({ link }) => !isTrue(link.attributes.get('retry')) && !isTrue(link.attributes.get('origin')))
-  const direct = linked
-    .filter((target) => isPublication(target.node) && isPairable(target.node, node))
+  const direct = linked.flatMap(({ node: context, link }) => {
     // Of a batch each link says where its message was.
-    .map(({ node: target, link }) =>
-      isBatch(node) ? sendWith(graph, target, positionOf(link.attributes, node.meaning.system)) : target,
-    )
-  const found =
-    above && !isBatch(node) ? [above, ...direct.filter((send) => isReplayOf(graph, node, send))] : direct
-  if (above && found.length === 0) found.push(above)
+    const place = isBatch(node) ? positionOf(link.attributes, node.meaning.system) : node.meaning
+    const send = sendWith(graph, context, node, place)
+    return send === undefined ? [] : [{ send, isReplay: isTrue(link.attributes.get('replay')) }]
+  })
+  const found = direct.filter(({ isReplay }) => !above || isBatch(node) || isReplay).map(({ send }) => send)
+  if (above && (!isBatch(node) || found.length === 0)) found.unshift(above)
   if (found.length === 0) {
     const parent = graph.parent(node)
     const between = linked.map((target) => target.node).filter(isConsumption)
@@ -115,7 +114,7 @@ function sendsOf(graph: Graph, node: Node, detours = 0): Node[] {
     const parts = linked.map((target) => target.node).filter(({ meaning }) => meaning.role === 'receive')
     found.push(...parts.flatMap((part) => sendsOf(graph, part, detours + 1)))
   }
-  return [...new Set(found.map((send) => sendWith(graph, send, node.meaning)))]
+  return [...new Set(found)]
 }
 
 /** The send that is a span's parent, also with the spans of an HTTP client and server between them. */
@@ -127,7 +126,7 @@ function sendAbove(graph: Graph, node: Node): Node | undefined {
     i++
   )
     above = graph.parent(above)
-  return above && isPublication(above) && isPairable(above, node) ? above : undefined
+  return above && sendWith(graph, above, node, node.meaning)
 }
 
 /** The HTTP request that was a message to whoever processed it, and a plain call to the client that made it. */
@@ -138,12 +137,6 @@ function callerOf(graph: Graph, node: Node): Node | null {
   const linked = graph.targets(node).filter(({ link }) => !isTrue(link.attributes.get('origin')))
   const isCaller = ({ meaning: { role, system } }: Node) => role === 'client' && system === 'http'
   return [above, ...linked.map((target) => target.node)].find((one) => one && isCaller(one)) ?? null
-}
-
-function isReplayOf(graph: Graph, node: Node, send: Node): boolean {
-  return graph
-    .targets(node)
-    .some(({ node: target, link }) => target.id === send.id && isTrue(link.attributes.get('replay')))
 }
 
 /** An event's origin context is linked too: it points to a send, of another message, over another transport or topic. */
@@ -157,22 +150,22 @@ function isPairable(send: Node, receiver: Node): boolean {
 }
 
 /**
- * The send of a message that carries a span's context. Batch publishing: that of its `create`, and the time is that of the
- * `send` that links to it. A message may also be sent once more with the context that it had, by a replay that copies its
- * headers: where it was written tells it from the first.
+ * The send of the message that a span received with the context of another one. Batch publishing: that of its `create`, and
+ * the time is that of the `send` that links to it. A message may also be sent once more with the context that it had, by a
+ * replay or a mirror that copies its headers: where it was written tells it from the first.
  */
-function sendWith(graph: Graph, context: Node, { partition, offset }: Place): Node {
-  const sends = graph.sendsWith(context)
-  const written =
-    offset === null
-      ? undefined
-      : [context, ...sends].find(
-          ({ meaning }) => meaning.offset === offset && meaning.partition === partition,
-        )
-  return written ?? (context.meaning.role === 'create' ? sends[0] : undefined) ?? context
+function sendWith(graph: Graph, context: Node, receiver: Node, place: Place): Node | undefined {
+  if (!isPublication(context)) return undefined
+  const linked = graph.sendsWith(context)
+  const candidates = context.meaning.role === 'create' ? [...linked, context] : [context, ...linked]
+  const sends = candidates.filter((send) => isPairable(send, receiver))
+  return sends.find(({ meaning }) => isAt(meaning, place)) ?? sends[0]
 }
 
 type Place = Pick<Meaning, 'partition' | 'offset'>
+
+const isAt = (meaning: Meaning, { partition, offset }: Place): boolean =>
+  offset !== null && meaning.offset === offset && meaning.partition === partition
 
 const isSendOfCreates = (graph: Graph, send: Node): boolean =>
   graph.targets(send).some(({ node }) => node.meaning.role === 'create')

@@ -58,6 +58,20 @@ test('a message that is sent once more with the context that it had is told from
   ])
 })
 
+test('a message that is sent on to another topic with the context that it had is a hop of the one who sent it on', (context) => {
+  const first = [{ trace: '1', id: '1' }]
+  const journey = journeyIn(
+    storeOf(context, [
+      message('send', 'kafka', 'orders', { service: 'shop', trace: '1', id: '1' }),
+      message('send', 'kafka', 'copies', { service: 'mirror', trace: '2', id: '2', at: 5, links: first }),
+      message('process', 'kafka', 'copies', { service: 'pay', trace: '1', id: '3', parent: '1', at: 9 }),
+      message('process', 'kafka', 'orders', { service: 'stock', trace: '1', id: '4', parent: '1', at: 9 }),
+    ]),
+    { trace: '1' },
+  )
+  assert.deepEqual(hopsOf(journey), ['message shop → stock', 'message mirror → pay'])
+})
+
 test('without the span of the send its start is that of the header, else of the broker', (context) => {
   for (const source of ['header', 'broker'] as const) {
     const store = storeOf(context, [

@@ -139,6 +139,25 @@ for (const carrier of carriers) {
         }))
     }
 
+    test('a message without a context begins a trace of its own, whatever its client was made and used in', (t) =>
+      withSpans(async (spans) => {
+        const made = context.with(propagation.setBaggage(context.active(), BAGGAGE), () =>
+          tracer.startActiveSpan('start', async (span) => {
+            const trip = await roundTrip(t, carrier, { propagate: 'none' })
+            span.end()
+            return trip
+          }),
+        )
+        const { sent, handled, omit, baggage } = await made
+        await finished(3)
+        const attributes = { ...handled.attributes, 'throughline.missing_context': true }
+        const [start, process, ...more] = spans.tree({ omit: [...omit, 'mqtt.missing_context'] })
+        assert.deepEqual(start?.children, [{ ...sent, trace: 1, parent: 'start' }])
+        assert.deepEqual(process, { ...handled, trace: 2, parent: null, attributes })
+        assert.deepEqual(more, [])
+        assert.equal(baggage, undefined)
+      }))
+
     test('destinations that are ignored have neither spans nor a context', (t) =>
       withSpans(async (spans) => {
         const { headers } = await roundTrip(t, carrier, { ignore: [/^/] })

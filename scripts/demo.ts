@@ -11,15 +11,7 @@ import { createTopics } from './brokers/topics.ts'
 import { createFleet, type Fleet } from './demo/fleet.ts'
 import { awaitJourney, demoJson, type Expectation, missingFrom, readingJourney } from './demo/journey.ts'
 import { type DemoOptions, DemoUsageError, help, parseOptions } from './demo/options.ts'
-import {
-  BURST,
-  type OrderAddresses,
-  orderJourney,
-  orderTopics,
-  replayedJourney,
-  replayOrder,
-  startOrders,
-} from './demo/orders.ts'
+import { type OrderAddresses, orderJourney, orderVersions, replayOrder, startOrders } from './demo/orders.ts'
 import { reach } from './demo/reach.ts'
 import { createReport, type Report } from './demo/report.ts'
 import { type Addresses, serviceSpecs, urlsOf } from './demo/services.ts'
@@ -166,7 +158,8 @@ async function start(starting: Starting): Promise<Started> {
   const explorerPort = options.port ?? ((await areFree([pagePort])) ? pagePort : free)
   ports.push(explorerPort, otlpPort, webhookPort, echoPort, webhookAdminPort, forwarderAdminPort)
   const ownPorts = { explorerPort, otlpPort, webhookPort, echoPort, webhookAdminPort, forwarderAdminPort }
-  const settings = { explorerDir, rate: options.rate, silent: options['without-exporter'] }
+  const { plain } = options
+  const settings = { explorerDir, rate: options.rate, plain, silent: options['without-exporter'] }
 
   const early = serviceSpecs({ ...settings, addresses: { ...ownPorts, kafkaBrokers: '', mqttUrl: '' } })
   const explorer = report.step(
@@ -183,6 +176,7 @@ async function start(starting: Starting): Promise<Started> {
     mqttUrl: brokers.mqtt?.url ?? '',
   }
   const specs = serviceSpecs({ ...settings, addresses })
+  const { topics: orderTopics, burst } = versionOf(options)
   const wanted = options.orders ? [...topics, ...orderTopics] : topics
   await report.step(
     'topics',
@@ -223,12 +217,12 @@ async function start(starting: Starting): Promise<Started> {
   const numbers: string[] = []
   const ordered = (orderId: string) => {
     counts.ordered++
-    if (numbers.push(orderId) === BURST) firstOrder.resolve(numbers[0] ?? '')
+    if (numbers.push(orderId) === burst) firstOrder.resolve(numbers[0] ?? '')
   }
   await report.step(
     'orders',
-    () => startOrders(fleet, orderAddresses, ordered),
-    () => `inventory, payment, notification, shipping, analytics, order; a customer with ${BURST} orders`,
+    () => startOrders(fleet, orderAddresses, ordered, { plain, burst }),
+    () => `inventory, payment, notification, shipping, analytics, order; a customer with ${burst} orders`,
   )
   return { ...started, orders: { addresses: orderAddresses, firstOrder: firstOrder.promise } }
 }
@@ -261,15 +255,19 @@ async function follow(
 
 /** Prints an order's journey, replays it, and prints what became of it. Whether both are whole. */
 async function followOrder(orders: NonNullable<Started['orders']>, tell: Telling): Promise<boolean> {
-  const orderId = await inTime(orders.firstOrder, `not all ${BURST} orders were taken`, tell)
+  const { plain } = tell.options
+  const { burst, replayed } = versionOf(tell.options)
+  const orderId = await inTime(orders.firstOrder, `not all ${burst} orders were taken`, tell)
   if (orderId === undefined) return false
   const eventId = `order-${orderId}`
   tell.report.line(`\nwhat happened to order ${orderId}?\n`)
   const whole = await show(eventId, orderJourney, tell)
-  await replayOrder(orders.addresses, orderId)
+  await replayOrder(orders.addresses, orderId, { plain })
   tell.report.line(`\nand after it was replayed?\n`)
-  return (await show(eventId, replayedJourney, tell)) && whole
+  return (await show(eventId, replayed, tell)) && whole
 }
+
+const versionOf = ({ plain }: DemoOptions) => orderVersions[plain ? 'plain' : 'library']
 
 interface Telling {
   readonly explorerUrl: string

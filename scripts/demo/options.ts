@@ -17,11 +17,15 @@ replayed, and its journeys are printed too:
   customer → order (HTTP) → Kafka → inventory, notification (fails twice), analytics (in batches),
                                     payment → RabbitMQ → shipping
 
+With "--plain" station, device, echo and all services of examples/orders are those that have nothing of Throughline in them,
+on kafkajs, MQTT.js, amqplib and others, traced by @throughline/instrumentation; with 50 orders.
+
 Then it goes on until Ctrl-C, which stops everything that it started and nothing else.
 
   --once                    exit after the first complete journey, with "orders" after the last: 0 only if every hop is there
   --json                    each journey as one line of JSON on stdout; everything else goes to stderr
   --wait SECONDS            how long the first journey may take until it counts as incomplete (default 30)
+  --plain                   services on plain clients under the instrumentation
   --rate N                  readings a second (default 1); one more in ten comes from a publisher without any tracing
   --port N                  port of the explorer's page (default 4319 if it is free, else any)
   --without-exporter NAME   a service that exports no spans, to see what the explorer says of it; may be repeated:
@@ -46,6 +50,8 @@ const number = (expected: string) =>
 const schema = z.object({
   /** Whether examples/orders runs too. */
   orders: z.boolean(),
+  /** Whether the services are those on plain clients. */
+  plain: z.boolean(),
   once: z.boolean(),
   json: z.boolean(),
   logs: z.boolean(),
@@ -82,6 +88,7 @@ function valuesOf(args: readonly string[]): unknown {
       args: [...args],
       allowPositionals: true,
       options: {
+        plain: flag,
         once: flag,
         json: flag,
         logs: flag,

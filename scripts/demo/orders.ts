@@ -64,6 +64,13 @@ export const plainReplayedJourney: Expectation = {
   hops: [viaKafka('replay'), ...replayedJourney.hops],
 }
 
+/** What differs between the services on the library and those on plain clients. */
+export const orderVersions = {
+  library: { topics: orderTopics, burst: BURST, replayed: replayedJourney },
+  // With kafkajs a letter that is tried again keeps all orders behind it waiting.
+  plain: { topics: plainOrderTopics, burst: 50, replayed: plainReplayedJourney },
+} as const
+
 /** Which of them run, and how much they are given to do. */
 export interface OrderSettings {
   /** The services of `plain/`, on plain clients under the instrumentation. Default false: those of `src/`. */

@@ -35,6 +35,7 @@ describe('options of the demo', () => {
       logs: false,
       help: false,
       orders: false,
+      plain: false,
       wait: 30,
       rate: 2.5,
       'without-exporter': ['device'],

@@ -26,6 +26,7 @@ const consumer = kafka.consumer({
 await consumer.connect()
 await consumer.subscribe({ topics: [ORDERS], fromBeginning: true })
 await consumer.run({
+  partitionsConsumedConcurrently: 3,
   async eachMessage({ message }) {
     sendMail(order.parse(fromJson(String(message.value)).data).orderId)
   },

@@ -1,4 +1,5 @@
 import { chromium, clients } from './bootstrap/clients.mjs'
+import { buildsConfluent, confluent } from './bootstrap/confluent.mjs'
 import { go, python, withoutInterop } from './bootstrap/foreign.mjs'
 import { java, maven } from './bootstrap/java.mjs'
 import { kafka } from './bootstrap/kafka.mjs'
@@ -7,7 +8,7 @@ import { packages } from './bootstrap/packages.mjs'
 import { rabbitmq } from './bootstrap/rabbitmq.mjs'
 import { provide } from './bootstrap/setup.mjs'
 
-const things = { packages, java, maven, kafka, mosquitto, rabbitmq, clients, chromium, python, go }
+const things = { packages, java, maven, kafka, mosquitto, rabbitmq, clients, confluent, chromium, python, go }
 
 /** The brokers of the demo. Those that the environment names need not be installed. */
 const brokers = () => [
@@ -31,7 +32,8 @@ export function needsOf(task, args) {
   if (task === 'screenshot') return [...withBrokers, 'chromium']
   if (task === 'test' && !args.includes('--quick')) {
     const foreign = withoutInterop() ? [] : ['python', 'go']
-    return [...withBrokers, ...rabbitmqToo(), 'clients', 'chromium', ...foreign]
+    const built = buildsConfluent() ? ['confluent'] : []
+    return [...withBrokers, ...rabbitmqToo(), 'clients', ...built, 'chromium', ...foreign]
   }
   if (task === 'brokers' && ['start', 'restart', 'run'].some((command) => args.includes(command))) {
     const named = ['kafka', 'mosquitto', 'rabbitmq'].filter((name) => args.includes(name))

@@ -128,16 +128,18 @@ const succeeds = (command, args) =>
  * @param {string} from
  * @param {string} to
  */
-function replace(from, to) {
+export function replace(from, to) {
   rmSync(to, { recursive: true, force: true })
   renameSync(from, to)
 }
 
 /**
+ * A short name of what files have in them.
+ *
  * @param {string} folder
  * @param {readonly string[]} files
  */
-function hashOf(folder, files) {
+export function hashOf(folder, files) {
   const hash = createHash('sha256')
   for (const file of files) hash.update(`${file}\0`).update(readFileSync(join(folder, file)))
   return hash.digest('hex').slice(0, 12)

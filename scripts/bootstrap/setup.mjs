@@ -8,6 +8,7 @@ import { cacheFolder } from './paths.mjs'
  * @typedef {object} Thing
  * @property {string} title What set-up calls it.
  * @property {readonly string[]} needs Things that are needed to provide this one.
+ * @property {boolean} [optional] What is done without where it cannot be provided: set-up says so and goes on.
  * @property {() => string | undefined} present Says where it is, or nothing where it is absent. Quick: no process is started.
  * @property {() => Promise<string>} provide Installs it and says in a few words what was done.
  */
@@ -75,6 +76,10 @@ export async function provide(things, names, print) {
     } catch (error) {
       const output = error instanceof Error && 'output' in error ? `\n${error.output}` : ''
       const message = error instanceof Error ? error.message : String(error)
+      if (thing.optional) {
+        step(`  – ${thing.title.padEnd(24)} ${seconds(startedAt).padStart(7)}  left out: ${message}`)
+        return true
+      }
       step(`  ✗ ${thing.title.padEnd(24)} ${seconds(startedAt).padStart(7)}  ${message}${output}`)
       return false
     }

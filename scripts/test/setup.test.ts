@@ -51,6 +51,22 @@ test('each step and its time are printed, and nothing where all is in place', as
   assert.deepEqual(second, [])
 })
 
+test('what can be done without is said to be left out where it cannot be provided', async () => {
+  const order: string[] = []
+  const absent = {
+    ...things(order).base,
+    optional: true,
+    provide: () => Promise.reject(new Error('no compiler')),
+  }
+  const lines: string[] = []
+  assert.equal(
+    await provide({ ...things(order), absent }, ['absent', 'top'], (line) => lines.push(line)),
+    true,
+  )
+  assert.match(lines.join('\n'), /– base .* left out: no compiler/)
+  assert.match(lines.join('\n'), /done in/)
+})
+
 test('a thing that cannot be provided is named with its reason and its remedy, and the others are still provided', async () => {
   const order: string[] = []
   const all = things(order)

@@ -4,14 +4,14 @@ import type { TestContext } from 'node:test'
 import type { ConsumerRunConfig, Consumer as KafkaJsConsumer, Message, Producer, Transaction } from 'kafkajs'
 import { brokers } from './kafkajs.ts'
 
-/** Its binary is downloaded or compiled when it is installed, which not every machine can; it is no dependency of the project. */
+/** No dependency of the project: its binary is downloaded when it is installed. Set-up builds one where it can. */
 export const CLIENT = '@confluentinc/kafka-javascript'
 const require = createRequire(import.meta.url)
 
 export const isInstalled = found()
 
 /** For a test's options: the run's summary says what was left out for want of it. */
-export const needsClient = isInstalled ? {} : { skip: `needs ${CLIENT}: npm install --no-save ${CLIENT}` }
+export const needsClient = isInstalled ? {} : { skip: `needs ${CLIENT}: g++ and make for set-up to build it` }
 
 function found(): boolean {
   try {

@@ -7,11 +7,13 @@ import {
 } from '@opentelemetry/api'
 import { type CloudEvent, type Header, type Message, type PublishResult, textOf } from '@throughline/core'
 import {
+  ATTEMPT_OF_HEADER,
   type InjectedContext,
   injectedSpan,
   layered,
   microsText,
   parseTraceparent,
+  REPLAY_HEADER,
   type Scope,
   SENT_AT_HEADER,
   type SendTracer,
@@ -80,6 +82,8 @@ export interface Sends {
   all(outgoing: readonly Outgoing[]): SendBatch | undefined
 }
 
+const TIME_ALONE: ReadonlySet<string> = new Set([SENT_AT_HEADER])
+
 /** A client may send to any number of destinations. */
 const MAX_DESTINATIONS = 1000
 
@@ -99,7 +103,8 @@ export function createSends(
   const tracers = new Map<string, SendTracer | null>()
   const shared = new Map<string | undefined, SendTracer>()
   const replacing = namesReplaced(SENT_AT_HEADER)
-  const replacingCorrelated = namesReplaced(SENT_AT_HEADER, correlationHeader ?? SENT_AT_HEADER)
+  const replacingCopied = namesReplaced(SENT_AT_HEADER, REPLAY_HEADER, ATTEMPT_OF_HEADER)
+  const replacingCorrelated = namesReplaced(correlationHeader ?? SENT_AT_HEADER)
 
   /** Null where the destination is ignored. */
   function tracerOf(destination: string): SendTracer | null {
@@ -130,34 +135,38 @@ export function createSends(
     return tracer
   }
 
-  function hopOf({ span, parent, startMs }: Sent, outgoing: Outgoing, isCreated: boolean): Hop {
-    const { destination, own, isDated = false } = outgoing
+  function hopOf({ span, parent, startMs }: Sent, outgoing: Outgoing, given: GivenContext): Hop {
+    const { destination, own, headers: ofMessage, isDated = false } = outgoing
+    const saysSentAt = system.saysSentAt || isDated
     if (producerHook !== undefined && span.isRecording()) {
       guarded('producerHook', () => producerHook(span, { destination, message: own }))
     }
-    if (isCreated) return null
+    if (given.created !== undefined) {
+      // Its context is its own, the time came with headers that were copied.
+      if (!ofMessage.some(([name]) => name.toLowerCase() === SENT_AT_HEADER)) return null
+      return { headers: saysSentAt ? [[SENT_AT_HEADER, microsText(startMs)]] : [], replaces: TIME_ALONE }
+    }
     const injected = injectedSpan(parent, span, propagate)
-    // A copied one would tell of the hop before, so it goes also where none is written.
-    const replaces = replacing(injected.replaces)
+    // What was copied tells of the hop before, so it goes also where none is written.
+    const replaces = (given.isCopied ? replacingCopied : replacing)(injected.replaces)
     const traceId = correlationHeader === undefined ? INVALID_TRACEID : span.spanContext().traceId
-    const saysSentAt = system.saysSentAt || isDated
     if (!saysSentAt && traceId === INVALID_TRACEID) return { headers: injected.headers, replaces }
     const headers = [...injected.headers]
     if (saysSentAt) headers.push([SENT_AT_HEADER, microsText(startMs)])
     if (correlationHeader === undefined || traceId === INVALID_TRACEID) return { headers, replaces }
     headers.push([correlationHeader, traceId])
-    return { headers, replaces: replacingCorrelated(injected.replaces) }
+    return { headers, replaces: replacingCorrelated(replaces) }
   }
 
   function startOne(outgoing: Outgoing): Send | undefined {
     const tracer = tracerOf(outgoing.destination)
     if (tracer === null) return undefined
     const active = outgoing.context ?? contexts.active()
-    const { created, behalf } = givenContext(outgoing.headers, active)
-    const sent = tracer.start(new SentMessage(outgoing, system, behalf), active, created)
+    const given = givenContext(outgoing.headers, active)
+    const sent = tracer.start(new SentMessage(outgoing, system, given.behalf), active, given.created)
     return {
       // Its span goes on where a propagator fails: the message is what it was.
-      hop: guarded('the context of a message', () => hopOf(sent, outgoing, created !== undefined)) ?? null,
+      hop: guarded('the context of a message', () => hopOf(sent, outgoing, given)) ?? null,
       end: (result, endMs = unixMs()) =>
         guarded('the end of a send span', () => tracer.end(sent, result, endMs)),
     }
@@ -174,8 +183,8 @@ export function createSends(
       (sent, index) => {
         const own = outgoing[index]
         if (own === undefined) return
-        const isCreated = given[index]?.created !== undefined
-        hops[index] = guarded('the context of a message', () => hopOf(sent, own, isCreated)) ?? null
+        const hop = guarded('the context of a message', () => hopOf(sent, own, given[index] ?? NONE_GIVEN))
+        hops[index] = hop ?? null
       },
       (index) => given[index]?.created,
     )
@@ -248,9 +257,12 @@ interface GivenContext {
   readonly created?: SpanContext | undefined
   /** The message of a batch or a loop whose headers were copied: this one is sent on its behalf. */
   readonly behalf?: Context | undefined
+  /** Its headers were copied from a message being handled. */
+  readonly isCopied?: boolean
 }
 
 const NONE_GIVEN: GivenContext = {}
+const COPIED: GivenContext = { isCopied: true }
 
 /** A context that was copied with the headers of a message being handled was not made for this one, which is its next hop. */
 function givenContext(headers: readonly Header[], active: Context): GivenContext {
@@ -262,13 +274,13 @@ function givenContext(headers: readonly Header[], active: Context): GivenContext
     const handled = active.getValue(HANDLED) as Handled | undefined
     if (handled === undefined) {
       const behalf = contextInHands(created.spanId)
-      return behalf === undefined ? { created } : { behalf }
+      return behalf === undefined ? { created } : { behalf, isCopied: true }
     }
     if (!('spanId' in handled)) {
       const behalf = handled.get(created.spanId)
-      return behalf === undefined ? { created } : { behalf }
+      return behalf === undefined ? { created } : { behalf, isCopied: true }
     }
-    return handled.spanId === created.spanId ? NONE_GIVEN : { created }
+    return handled.spanId === created.spanId ? COPIED : { created }
   }
   return NONE_GIVEN
 }

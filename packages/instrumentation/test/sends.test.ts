@@ -126,6 +126,22 @@ test("the application's own context of a message is kept, and linked to", () =>
     )
   }))
 
+test('a context that was injected by hand into copied headers is kept, and the time of the hop before is not', () =>
+  withSpans(() => {
+    const given = { traceparent: TRACEPARENT, 'throughline-sent-at': '1', tenant: 'a' }
+    const send = sendsOf().one(message('orders', given))
+    send?.end(OK)
+    const headers = withHeaders(given, send?.hop ?? assert.fail())
+    assert.match(String(headers['throughline-sent-at']), /^\d{16}$/)
+    assert.deepEqual({ ...headers, 'throughline-sent-at': '1' }, given)
+    const dated = createSends({ system: kafka, connection }, {}, APPLICATION).one(message('orders', given))
+    dated?.end(OK)
+    assert.deepEqual(withHeaders(given, dated?.hop ?? assert.fail()), {
+      traceparent: TRACEPARENT,
+      tenant: 'a',
+    })
+  }))
+
 test('a context that is not valid is none, and replaced', () =>
   withSpans((spans) => {
     const given = { traceparent: '00-0-0-00' }
@@ -137,7 +153,9 @@ test('a context that is not valid is none, and replaced', () =>
 
 test('headers copied from what is handled are replaced: of one message, and of any of a batch', () =>
   withSpans((spans) => {
-    const copied = message('orders', { traceparent: TRACEPARENT })
+    const ofHop = { 'throughline-replay': 'true', 'throughline-attempt-of': TRACEPARENT }
+    const given = { traceparent: TRACEPARENT, tenant: 'a', ...ofHop }
+    const copied = message('orders', given)
     const root = trace.getTracer('application').startSpan('process')
     const active = trace.setSpan(ROOT_CONTEXT, root)
     const ofMessage = trace.setSpanContext(ROOT_CONTEXT, own)
@@ -148,7 +166,8 @@ test('headers copied from what is handled are replaced: of one message, and of a
         .setValue(Symbol.for('own'), 1)
         .deleteValue(Symbol.for('own'))
       const send = context.with(handling, () => sends.one(copied))
-      assert.notEqual(send?.hop, null)
+      const headers = withHeaders(given, send?.hop ?? assert.fail())
+      assert.deepEqual(namesOf(headers), ['tenant', 'throughline-sent-at', 'traceparent'])
       send?.end(OK)
     }
     root.end()
@@ -156,6 +175,15 @@ test('headers copied from what is handled are replaced: of one message, and of a
       spans.named('send orders').map((span) => span.parentSpanContext?.spanId),
       [root.spanContext().spanId, own.spanId],
     )
+  }))
+
+test('what the application itself says of a message with headers of Throughline’s goes with it', () =>
+  withSpans(() => {
+    const given = { 'throughline-replay': 'true' }
+    const send = sendsOf().one(message('orders', given))
+    send?.end(OK)
+    const headers = withHeaders(given, send?.hop ?? assert.fail())
+    assert.deepEqual(namesOf(headers), ['throughline-replay', 'throughline-sent-at', 'traceparent'])
   }))
 
 test('what is propagated, the correlation header and templates are options', () =>

@@ -3,7 +3,7 @@ export { eventAttributes } from './attributes.ts'
 export { type BatchSpan, type BatchStart, batchTracer, type Member } from './batch.ts'
 export type { CaptureOptions } from './capture.ts'
 export { microsText, unixMs } from './clock.ts'
-export { OWN_HEADERS, SENT_AT_HEADER } from './headers.ts'
+export { ATTEMPT_OF_HEADER, OWN_HEADERS, REPLAY_HEADER, SENT_AT_HEADER } from './headers.ts'
 export { layered } from './layer.ts'
 export { type ProcessSpan, type ProcessStart, type ProcessTelemetry, processTracer } from './process.ts'
 export {

@@ -219,6 +219,34 @@ test('a handler that throws is an attempt that failed, the next one links to it'
   ])
 })
 
+test('what failed before the consumer was stopped is known when it runs again', async (t) => {
+  const { kafka, producer, topic, group } = await start(t)
+  await producer.send({ topic, messages: [{ value: 'one' }] })
+  const failed = Promise.withResolvers<void>()
+  const consumer = await consume(t, kafka, {
+    topics: [topic],
+    group,
+    eachMessage: async () => {
+      failed.resolve()
+      throw new OutOfStock('none left')
+    },
+  })
+  await failed.promise
+  await consumer.stop()
+  const before = recorder.named(`process ${topic}`)
+  await consumer.run({ eachMessage: async () => {} })
+  const again = await eventually(
+    () => {
+      const spans = recorder.named(`process ${topic}`)
+      assert.equal(spans.length, before.length + 1)
+      return spans.at(-1)
+    },
+    { timeoutMs: 30_000 },
+  )
+  assert.equal(again?.attributes['throughline.attempt'], before.length + 1)
+  assert.equal(again?.links.at(-1)?.context.spanId, before.at(-1)?.spanContext().spanId)
+})
+
 test('a send that the client refuses rejects with its own error, and its span says which', async (t) => {
   const { producer, topic } = await start(t)
   // @ts-expect-error: without a value

@@ -1,5 +1,5 @@
 import type { Delivery, Message, Position } from '@throughline/core'
-import { createAttempts } from '../attempts.ts'
+import type { Attempts } from '../attempts.ts'
 import { copyWith } from '../copy.ts'
 import { guarded } from '../guard.ts'
 import { headersOf } from '../headers.ts'
@@ -37,6 +37,8 @@ interface RunOptions {
 /** What is known of a consumer. */
 interface TracedConsumer {
   readonly processes: Processes
+  /** What failed last, also of an earlier run. */
+  readonly attempts: Attempts
   /** What its own options say of it. */
   readonly autoCommit?: boolean | undefined
   /** Asked for each message: the client goes on calling handlers of ours. */
@@ -46,11 +48,10 @@ interface TracedConsumer {
 /** The options of a consumer's `run` with its handlers traced; undefined where there are none. */
 export function tracedRun(
   options: RunOptions | undefined,
-  { processes, autoCommit, isEnabled }: TracedConsumer,
+  { processes, attempts, autoCommit, isEnabled }: TracedConsumer,
 ): RunOptions | undefined {
   if (options === undefined || options === null) return undefined
   const { eachMessage, eachBatch, eachBatchAutoResolve } = options
-  const attempts = createAttempts()
   // Where the application commits or resolves by itself, it has yet to say what becomes of what was handled.
   const isAccepted = (options.autoCommit ?? autoCommit) !== false
   const isResolved = isAccepted && eachBatchAutoResolve !== false

@@ -1,4 +1,5 @@
 import type { Attributes } from '@opentelemetry/api'
+import { createAttempts } from '../attempts.ts'
 import { guarded } from '../guard.ts'
 import { ClientInstrumentation, type Supported, type Tracing } from '../instrumentation.ts'
 import { KAFKA_PORT, kafka } from '../kafka.ts'
@@ -81,7 +82,7 @@ export function patchKafka(
             const attributes: Attributes = {}
             if (groupId !== undefined) attributes['messaging.consumer.group.name'] = groupId
             const processes = createProcesses(client, attributes, config(), scope)
-            const traced = { processes, autoCommit, isEnabled }
+            const traced = { processes, attempts: createAttempts(), autoCommit, isEnabled }
             patches.wrapOwn(
               consumer,
               'run',

@@ -46,8 +46,8 @@ export function withHandled(context: Context, handled: Handled | undefined): Con
 export interface Outgoing {
   readonly destination: string
   readonly headers: readonly Header[]
-  /** Null or undefined: none, a Kafka tombstone. */
-  readonly body: string | Uint8Array | null | undefined
+  /** Null or undefined: none, a Kafka tombstone. Nothing is told of what is neither text nor bytes, for the client to refuse. */
+  readonly body: unknown
   readonly contentType?: string | undefined
   readonly key?: string | Uint8Array | undefined
   readonly properties?: Message['properties']
@@ -285,6 +285,8 @@ function givenContext(headers: readonly Header[], active: Context): GivenContext
   return NONE_GIVEN
 }
 
+const NOT_KNOWN = new Uint8Array()
+
 /**
  * A message as core sees it. What only a span that records asks for is made when it is asked for; a class, as an object
  * with getters of its own is made of closures for each message.
@@ -296,7 +298,7 @@ class SentMessage implements Message {
   readonly key?: string | Uint8Array
   readonly properties?: NonNullable<Message['properties']>
   readonly context?: Context
-  readonly #body: Outgoing['body']
+  readonly #body: unknown
   readonly #system: System
 
   constructor(outgoing: Outgoing, system: System, context?: Context) {
@@ -312,7 +314,10 @@ class SentMessage implements Message {
   }
 
   get body(): Uint8Array | null {
-    return typeof this.#body === 'string' ? Buffer.from(this.#body) : (this.#body ?? null)
+    const body = this.#body
+    if (typeof body === 'string') return Buffer.from(body)
+    if (body === null || body === undefined) return null
+    return body instanceof Uint8Array ? body : NOT_KNOWN
   }
 
   get event(): CloudEvent | undefined {

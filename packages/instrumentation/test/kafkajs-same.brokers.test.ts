@@ -61,6 +61,11 @@ test('what the client refuses is refused in the same words', (t) =>
       await send({ topic, messages: [{ value: undefined }] }),
       await send({ topic, messages: [null] }),
       await send({ topic, messages: [{ value: 7 }] }),
+      await send({
+        topic,
+        messages: [{ value: 7, headers: { 'content-type': 'application/cloudevents+json' } }],
+      }),
+      await send({ topic, messages: [{ value: 'one', key: 7 }] }),
       await send({ topic, messages: [{ value: 'one', headers: { number: 7 } }] }),
       await send({ topic, messages: [{ value: 'one', headers: { nothing: null } }] }),
       await send({ topic, messages: [{ value: 'one', headers: { nothing: undefined } }] }),

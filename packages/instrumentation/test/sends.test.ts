@@ -50,6 +50,26 @@ test("a broker's own time of a message is enough, and a copied one of the hop be
     assert.deepEqual(namesOf(headers), ['traceparent'])
   }))
 
+test('one whose time is its own says when it was sent, also where brokers keep one', () =>
+  withSpans(() => {
+    const send = createSends({ system: kafka, connection }, {}, APPLICATION).one({
+      ...message(),
+      isDated: true,
+    })
+    send?.end(OK)
+    const headers = withHeaders({ 'throughline-sent-at': '1' }, send?.hop ?? assert.fail())
+    assert.match(String(headers['throughline-sent-at']), /^\d{16}$/)
+  }))
+
+test('a body that is neither text nor bytes is left to the client', () =>
+  withSpans((spans) => {
+    const sends = sendsOf({ capture: { bodySize: true, bodyChars: 10 } })
+    for (const body of [7, { item: 'book' }, true]) {
+      sends.one({ ...message(), body, contentType: 'application/cloudevents+json' })?.end(OK)
+    }
+    assert.equal(spans.finished().length, 3)
+  }))
+
 test('messages to several destinations have create spans where there are more than one, in order', () =>
   withSpans((spans) => {
     const batch = sendsOf().all([message('a'), message('b'), message('a')])

@@ -1,7 +1,7 @@
 import type { PublishResult } from '@throughline/core'
 import { copyWith } from '../copy.ts'
 import { errorOf, guarded } from '../guard.ts'
-import { headersOf, withHeaders } from '../headers.ts'
+import { headersOf, isReadable, withHeaders } from '../headers.ts'
 import type { Patches } from '../patches.ts'
 import type { Hop, Outgoing, Sends } from '../sends.ts'
 import { contentTypeOf, type KafkaMessage } from './kafkajs-message.ts'
@@ -102,7 +102,7 @@ function outgoingOf(topic: string, message: KafkaMessage): Outgoing {
     headers: headersOf(headers),
     contentType: contentTypeOf(message),
     body: value,
-    key: key ?? undefined,
+    key: isReadable(key) ? key : undefined,
     // The client sets it for those that say nothing.
     isDated: Boolean(timestamp),
     own: message,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { type ExecFileSyncOptions, execFile, execFileSync, spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { globSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
@@ -41,6 +41,24 @@ await explorer.close()
 console.log('whole under ' + process.version)
 `
 
+/** An application that stays with OpenTelemetry's SDK 2, which takes no API of 1.10. */
+const OLDER_SDK = ['@opentelemetry/api@1.9.0', '@opentelemetry/sdk-trace-node@2.12.0']
+const olderProgram = `
+import { InMemorySpanExporter, NodeTracerProvider, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-node'
+import { http } from '@throughline/http'
+
+const exporter = new InMemorySpanExporter()
+new NodeTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] }).register()
+const web = http({ listen: '127.0.0.1:0' })
+await web.subscribe({ path: '/events' }, () => {})
+const publisher = web.publisher({ url: 'http://127.0.0.1:' + web.address().port + '/events' })
+await publisher.publish({ type: 't', source: '/s', data: { n: 1 } })
+await web.close()
+const spans = exporter.getFinishedSpans()
+const traces = new Set(spans.map((span) => span.spanContext().traceId))
+console.log(spans.map((span) => span.name.split(' ')[0]).sort().join(' '), 'in', traces.size)
+`
+
 const service = `
 import { Kafka, logLevel } from 'kafkajs'
 
@@ -48,22 +66,24 @@ const kafka = new Kafka({ brokers: ['127.0.0.1:9'], logLevel: logLevel.NOTHING }
 await kafka.producer().send({ topic: 'orders', messages: [{ value: 'one' }] }).catch(() => undefined)
 `
 
+const install = [
+  'install',
+  '--no-audit',
+  '--no-fund',
+  '--no-package-lock',
+  '--prefer-offline',
+  '--loglevel=error',
+]
+let tarballs: readonly string[]
+
 before(() => {
   execFileSync(process.execPath, ['--conditions=@throughline/source', join(root, 'scripts/build.ts')], {
     stdio: 'pipe',
   })
-  const tarballs = packAll(join(folder, 'tarballs'))
+  tarballs = packAll(join(folder, 'tarballs'))
   writeFileSync(join(folder, 'package.json'), '{ "private": true, "type": "module" }')
   writeFileSync(join(folder, 'program.ts'), program)
   writeFileSync(join(folder, 'service.js'), service)
-  const install = [
-    'install',
-    '--no-audit',
-    '--no-fund',
-    '--no-package-lock',
-    '--prefer-offline',
-    '--loglevel=error',
-  ]
   execFileSync('npm', [...install, ...tarballs, KAFKAJS, OLDEST_NODE], options)
 })
 after(() => rmSync(folder, { recursive: true, force: true }))
@@ -115,6 +135,19 @@ describe('the packages as they are published, in an empty folder', () => {
       )
     })
   }
+
+  test('record under the SDK of an application that has an API of 1.9, with no second copy of it', () => {
+    const older = join(folder, 'older')
+    mkdirSync(older)
+    writeFileSync(join(older, 'package.json'), '{ "private": true, "type": "module" }')
+    writeFileSync(join(older, 'program.js'), olderProgram)
+    const library = tarballs.filter((path) => /-(core|http)-/.test(path))
+    execFileSync('npm', [...install, ...OLDER_SDK, ...library], { ...options, cwd: older })
+    const output = execFileSync(process.execPath, ['program.js'], { ...options, cwd: older })
+    assert.equal(String(output), 'process send in 1\n')
+    const copies = globSync('node_modules/**/@opentelemetry/api/package.json', { cwd: older })
+    assert.deepEqual(copies, [join('node_modules', '@opentelemetry', 'api', 'package.json')])
+  })
 
   test('carry nothing of the development condition', () => {
     const grep = ['-rl', '@throughline/source', 'node_modules/@throughline', '--include=package.json']

@@ -1,4 +1,5 @@
 import { type DiagLogger, DiagLogLevel, diag } from '@opentelemetry/api'
+import { registered } from './api-version.ts'
 
 /**
  * Runs with a logger of OpenTelemetry's in place, unless the application has set one, which then hears of it. It is taken
@@ -30,8 +31,7 @@ export function keepingLogger(kept: string[]): DiagLogger {
   return { error: keep, warn: keep, info: ignore, debug: ignore, verbose: ignore }
 }
 
-/** The API can be asked for everything that is registered but this; the place is the same in all of its 1.x versions. */
+/** The API can be asked for everything that is registered but this. */
 function hasLogger(): boolean {
-  const registered: unknown = Reflect.get(globalThis, Symbol.for('opentelemetry.js.api.1'))
-  return typeof registered === 'object' && registered !== null && 'diag' in registered
+  return 'diag' in registered()
 }

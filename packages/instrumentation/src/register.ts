@@ -4,6 +4,7 @@ import { DiagConsoleLogger, DiagLogLevel, diag } from '@opentelemetry/api'
 import { registerInstrumentations } from '@opentelemetry/instrumentation'
 import { hasSdk } from '@throughline/core/tracing'
 import { type ClientName, clientNames, createInstrumentations } from './all.ts'
+import { olderApiVersion } from './api-version.ts'
 import { flushAtEnd } from './end.ts'
 import { readEnvironment } from './environment.ts'
 import { onFirstUse } from './first-use.ts'
@@ -40,6 +41,13 @@ function register(): void {
   )
   onFirstUse(() => {
     if (hasSdk()) return
+    const older = olderApiVersion()
+    if (older !== undefined) {
+      warnOnce(
+        `nothing is traced: the application's OpenTelemetry is on version ${older} of @opentelemetry/api, and @throughline/instrumentation needs the API of SDK 3, 1.10. Update the application's SDK; npm ls @opentelemetry/api says who has which`,
+      )
+      return
+    }
     guarded("setting OpenTelemetry's SDK up", () => {
       setUpSdk()
       flushAtEnd(flushes)
@@ -53,7 +61,9 @@ function register(): void {
 
 /** One line for whoever has asked to be told by OTEL_LOG_LEVEL. */
 function say(text: string): void {
-  const level = logLevelOf(process.env.OTEL_LOG_LEVEL) ?? DiagLogLevel.NONE
+  const level = logLevelOf(process.env.OTEL_LOG_LEVEL)
+  // A logger would have this copy of the API be the first that registers, and one of another version shut out.
+  if (level === undefined || level === DiagLogLevel.NONE) return
   withLogger(new DiagConsoleLogger(), level, () => diag.info(`@throughline/instrumentation: ${text}`))
 }
 

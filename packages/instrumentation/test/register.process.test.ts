@@ -47,6 +47,21 @@ describe('an SDK of the application gets the spans, and no other is set up', () 
   }
 })
 
+describe('an SDK on an older API, which ours cannot share, goes on alone, and it is said that nothing is traced', () => {
+  for (const [title, nodeArgs] of [
+    ['imported before', [...imported('own-older-api.cjs'), ...REGISTER]],
+    ['imported after', [...REGISTER, ...imported('own-older-api.cjs')]],
+  ] as const) {
+    test(title, async () => {
+      const run = await runProgram(program('send.mjs'), { nodeArgs })
+      assert.deepEqual([run.exitCode, run.stdout], [0, 'own SDK registered\nKafkaJSError\nown span mine\n'])
+      assert.match(run.stderr, /nothing is traced: .* version 1\.9\.0 of @opentelemetry\/api/)
+      assert.equal(run.stderr.match(/Warning:/g)?.length, 1)
+      assert.deepEqual(run.paths, [])
+    })
+  }
+})
+
 describe("HTTP's own instrumentations in an SDK of the application's join its spans", () => {
   for (const [title, file, nodeArgs] of [
     ['imported before', 'http.mjs', [...imported('own-http-sdk.mjs'), ...REGISTER]],

@@ -4,6 +4,7 @@ import { context, propagation, ROOT_CONTEXT, trace } from '@opentelemetry/api'
 import { recordSpans } from '@throughline/testkit'
 import { amqp, delivered, onBroker } from './support/amqplib.ts'
 import { ended, FIXED, OMIT, queueTree, url } from './support/rabbitmq.ts'
+import { unlisted } from './support/unlisted.ts'
 
 const tracer = trace.getTracer('test')
 const OWN = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
@@ -107,12 +108,44 @@ describe('amqplib: publishing', () => {
         get messageId() {
           return 'order-1'
         }
+        get customer(): string {
+          throw new Error('what nobody asks for is not loaded')
+        }
       }
       channel.sendToQueue(orders, Buffer.from('1'), new Envelope())
       const { properties } = await delivered(channel, orders)
       assert.equal(properties.messageId, 'order-1')
       assert.equal(properties.headers?.tenant, 'eu')
       assert.match(properties.headers?.traceparent, /^00-/)
+    }),
+  )
+
+  test(
+    'options that cannot be copied go out as they are, and the span ends',
+    onBroker(async ({ connection, channel, queue }, spans) => {
+      const orders = await queue()
+      const confirming = await connection.createConfirmChannel()
+      channel.sendToQueue(orders, Buffer.from('1'), unlisted({ messageId: 'order-1' }))
+      confirming.sendToQueue(orders, Buffer.from('2'), unlisted({ messageId: 'order-1' }))
+      await confirming.waitForConfirms()
+      for (const _ of ['1', '2']) {
+        const { properties } = await delivered(channel, orders)
+        assert.equal(properties.messageId, 'order-1')
+        assert.deepEqual(properties.headers, {})
+      }
+      assert.equal(spans.named(`publish ${orders}`).length, 2)
+    }),
+  )
+
+  test(
+    'headers that are none are refused in the words of the client',
+    onBroker(async ({ channel, queue }, spans) => {
+      const orders = await queue()
+      const options = { headers: 'tenant' }
+      assert.throws(() => Reflect.apply(channel.sendToQueue, channel, [orders, Buffer.from('1'), options]), {
+        message: /prototype may only be an Object/,
+      })
+      assert.deepEqual(spans.finished(), [])
     }),
   )
 

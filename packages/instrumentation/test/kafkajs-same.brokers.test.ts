@@ -52,6 +52,28 @@ test('headers of every kind, tombstones and compressed messages arrive as they w
     return [sent, await readAll(setup, 3)]
   }))
 
+test('messages of own classes arrive as they would, with their getters asked no more than they would be', (t) =>
+  same(t, async (setup) => {
+    const { producer, topic } = setup
+    let asked = 0
+    class Order {
+      readonly #id = 'order-1'
+      readonly key = 'k'
+      get value() {
+        return `{"id":"${this.#id}"}`
+      }
+    }
+    class Written {
+      readonly value = 'written'
+      get customer(): string {
+        asked++
+        throw new Error('not loaded')
+      }
+    }
+    await producer.send({ topic, messages: [new Order(), new Written()] })
+    return [asked, await readAll(setup, 2)]
+  }))
+
 test('what the client refuses is refused in the same words', (t) =>
   same(t, async ({ producer, topic, kafka }) => {
     const send = (record: unknown) => outcome(() => Reflect.apply(producer.send, producer, [record]))

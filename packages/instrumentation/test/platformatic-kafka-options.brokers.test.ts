@@ -14,6 +14,7 @@ import {
   textConsumer,
   textProducer,
 } from './support/platformatic-kafka.ts'
+import { unlisted } from './support/unlisted.ts'
 
 // What all clients have in common is tested for it too: *-every-client.brokers.test.ts.
 const { instrumentation } = platformaticKafka
@@ -125,6 +126,15 @@ for (const [what, inject] of Object.entries(faults)) {
     assert.deepEqual(values, ['one'])
   })
 }
+
+test('what cannot be copied is sent as it is, and its span ends', async (t) => {
+  const topic = await start(t)
+  const producer = textProducer(t)
+  const messages = [unlisted({ topic, value: 'one' })]
+  await producer.send({ messages })
+  await producer.send(unlisted({ messages: [{ topic, value: 'two' }] }))
+  assert.equal(recorder.finished().length, 2)
+})
 
 test('disabled, it traces nothing more of a loop that has begun', async (t) => {
   const topic = await start(t)

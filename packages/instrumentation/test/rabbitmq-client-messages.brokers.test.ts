@@ -106,6 +106,24 @@ describe('rabbitmq-client: messages and connections', () => {
     }),
   )
 
+  test(
+    'an envelope of an own class goes out as the client copies it, without what its getters answer',
+    onBroker(async ({ connection, queue, closing }) => {
+      const orders = await queue()
+      class Envelope {
+        routingKey = orders
+        get messageId(): string {
+          throw new Error('what nobody asks for is not loaded')
+        }
+      }
+      const publisher = closing(connection.createPublisher({ confirm: true }))
+      await publisher.send(new Envelope(), '1')
+      const message = await connection.basicGet({ queue: orders, noAck: true })
+      assert.equal(message?.messageId, undefined)
+      assert.match(message?.headers?.traceparent, /^00-/)
+    }),
+  )
+
   for (const by of ['publisher', 'channel'] as const) {
     test(
       `a mandatory message of a ${by} that no queue takes is a failed span, though it is confirmed`,

@@ -7,7 +7,7 @@ import { type HeaderRecord, headersOf, withHeaders } from '../headers.ts'
 import type { Method, Patches } from '../patches.ts'
 import { routeName } from '../rabbitmq.ts'
 import { confirmed, noteReturn, type Returned, type Routed } from '../returns.ts'
-import type { Hop, Send } from '../sends.ts'
+import type { Send } from '../sends.ts'
 
 /** As far as they are read here. */
 export interface Channels {
@@ -51,7 +51,7 @@ export function patchPublish(
         if (send === undefined) return publish.call(this, exchange, routingKey, content, options, ...rest)
         let isRoomLeft: unknown
         try {
-          isRoomLeft = publish.call(this, exchange, routingKey, content, withHop(options, send.hop), ...rest)
+          isRoomLeft = publish.call(this, exchange, routingKey, content, send.options, ...rest)
         } catch (error) {
           send.end(failed(error))
           throw error
@@ -70,19 +70,17 @@ export function patchPublish(
         if (send === undefined) {
           return publish.call(this, exchange, routingKey, content, options, callback, ...rest)
         }
-        const traced = withHop(options, send.hop)
-        const sent = unconfirmed(send, exchange, routingKey, traced)
-        const underWay = underWayOn(this).add(sent)
-        if (sent.mandatory) guarded('amqplib mandatory', () => noteReturns(this, underWay))
+        const underWay = underWayOn(this).add(send)
+        if (send.mandatory) guarded('amqplib mandatory', () => noteReturns(this, underWay))
         const caller = contexts.active()
         const onConfirmed: Method = (error, ...more) => {
-          if (underWay.delete(sent)) send.end(error ? failed(error) : confirmed(sent))
+          if (underWay.delete(send)) send.end(error ? failed(error) : confirmed(send))
           if (callback) contexts.with(caller, callback, undefined, error, ...more)
         }
         try {
-          return publish.call(this, exchange, routingKey, content, traced, onConfirmed, ...rest)
+          return publish.call(this, exchange, routingKey, content, send.options, onConfirmed, ...rest)
         } catch (error) {
-          underWay.delete(sent)
+          underWay.delete(send)
           send.end(failed(error))
           throw error
         }
@@ -97,14 +95,14 @@ export function patchPublish(
       function (...args) {
         const result = toClosed.apply(this, args)
         const underWay = underWayOn(this)
-        for (const { send } of underWay) send.end(failed(new Error('channel closed')))
+        for (const send of underWay) send.end(failed(new Error('channel closed')))
         underWay.clear()
         return result
       },
   )
 
   /** By the channel's `emit`: a listener would be counted among the application's. */
-  function noteReturns(channel: Channel, underWay: ReadonlySet<Unconfirmed>): void {
+  function noteReturns(channel: Channel, underWay: ReadonlySet<TracedSend>): void {
     patches.wrapOwn(
       channel,
       'emit',
@@ -123,47 +121,50 @@ export function patchPublish(
     routingKey: unknown,
     content: Uint8Array,
     options: PublishOptions | null | undefined,
-  ): Send | undefined {
+  ): TracedSend | undefined {
     return guarded('amqplib publish', () => {
+      const { headers: given, contentType, messageId, mandatory } = options ?? {}
+      // For the client to refuse.
+      if (given && typeof given !== 'object') return undefined
+      const headers = withInherited(given)
       const key = String(routingKey ?? '')
-      return connectionOf(channel.connection).sends.one({
-        destination: routeName(String(exchange ?? ''), key),
-        headers: headersOf(ownHeaders(options)),
-        contentType: options?.contentType,
+      const route = {
+        exchange: String(exchange ?? ''),
+        routingKey: key,
+        messageId,
+        mandatory: Boolean(mandatory),
+      }
+      const send = connectionOf(channel.connection).sends.one({
+        destination: routeName(route.exchange, key),
+        headers: headersOf(headers),
+        contentType,
         body: content,
         key,
-        properties: options?.messageId === undefined ? undefined : { messageId: options.messageId },
+        properties: messageId === undefined ? undefined : { messageId },
         own: { content, options },
       })
+      if (send === undefined) return undefined
+      const { hop, end } = send
+      const sent = hop === null ? headers : withHeaders(headers, hop)
+      const copy =
+        hop === null
+          ? options
+          : (guarded('the options of a message', () => copyWith(options ?? {}, { headers: sent })) ?? options)
+      return { ...route, headers: sent, options: copy, end }
     })
   }
 }
 
-/** A message that the broker has yet to confirm. */
-interface Unconfirmed extends Routed {
-  readonly send: Send
+/** A send with the options that it is to go out with. */
+interface TracedSend extends Routed {
+  readonly options: PublishOptions | null | undefined
+  readonly end: Send['end']
 }
 
-function unconfirmed(
-  send: Send,
-  exchange: unknown,
-  routingKey: unknown,
-  options: PublishOptions | null | undefined,
-): Unconfirmed {
-  return {
-    send,
-    mandatory: Boolean(options?.mandatory),
-    exchange: String(exchange ?? ''),
-    routingKey: String(routingKey ?? ''),
-    messageId: options?.messageId,
-    headers: options?.headers,
-  }
-}
+/** Of confirm channels, what the broker has yet to confirm. */
+const underWay = new WeakMap<object, Set<TracedSend>>()
 
-/** Of confirm channels. */
-const underWay = new WeakMap<object, Set<Unconfirmed>>()
-
-function underWayOn(channel: object): Set<Unconfirmed> {
+function underWayOn(channel: object): Set<TracedSend> {
   let messages = underWay.get(channel)
   if (messages === undefined) {
     messages = new Set()
@@ -182,12 +183,12 @@ function failed(error: unknown): PublishResult<Error> {
   return { ok: false, error: errorOf(error) }
 }
 
-function withHop(options: PublishOptions | null | undefined, hop: Hop): PublishOptions | null | undefined {
-  if (hop === null) return options
-  return copyWith(options ?? {}, { headers: withHeaders(ownHeaders(options), hop) })
-}
-
-/** amqplib sends what an application's headers inherit, too. */
-function ownHeaders(options: PublishOptions | null | undefined): HeaderRecord | null | undefined {
-  return options?.headers && copyWith(options.headers, {})
+/** amqplib sends what an application's headers inherit, too, where it can be listed. */
+function withInherited(headers: PublishOptions['headers']): PublishOptions['headers'] {
+  if (headers === undefined || headers === null) return headers
+  const prototype: unknown = Object.getPrototypeOf(headers)
+  if (prototype === Object.prototype || prototype === null) return headers
+  const listed: Record<string, unknown> = {}
+  for (const name in headers) listed[name] = headers[name]
+  return listed
 }

@@ -68,8 +68,10 @@ function tracedBatch(sends: Sends, batch: TopicsBatch | undefined) {
   const topics = batch?.topicMessages
   const traced = Array.isArray(topics) ? tracedTopics(sends, topics) : undefined
   if (batch === undefined || traced === undefined) return undefined
+  if (traced.topics === topics) return { ...traced, batch }
   for (const topic of traced.topics) sent.add(topic)
-  return { ...traced, batch: copyWith(batch, { topicMessages: traced.topics }) }
+  const copy = guarded('the copy of a batch', () => copyWith(batch, { topicMessages: traced.topics }))
+  return { ...traced, batch: copy ?? batch }
 }
 
 /**
@@ -109,11 +111,14 @@ function outgoingOf(topic: string, message: KafkaMessage): Outgoing {
   }
 }
 
-function withHops(topics: readonly TopicMessages[], hops: readonly Hop[]): TopicMessages[] {
+/** What cannot be copied goes as it is: its spans have begun, and end with it. */
+function withHops(topics: readonly TopicMessages[], hops: readonly Hop[]): readonly TopicMessages[] {
   let index = 0
-  return topics.map((each) =>
-    copyWith(each, { messages: each.messages.map((message) => withHop(message, hops[index++] ?? null)) }),
-  )
+  const withOwn = ({ messages }: TopicMessages) => ({
+    messages: messages.map((message) => withHop(message, hops[index++] ?? null)),
+  })
+  const copies = guarded('the copy of a message', () => topics.map((each) => copyWith(each, withOwn(each))))
+  return copies ?? topics
 }
 
 /** One without a value is refused, and shown in the error as it was given. */

@@ -26,14 +26,16 @@ export function tracedPublish(publish: Method, clients: TracedClients): Method {
       const call = callOf(args)
       if (call === undefined) return undefined
       const traced = clients.of(this)
+      const packet = { qos: call.options?.qos ?? 0, retain: call.options?.retain ?? false }
       const send = startSend(this, traced, call)
-      return send && { call, traced, send }
+      return send && { call, traced, packet, send }
     })
     if (started === undefined) return publish.apply(this, args)
-    const { call, traced, send } = started
+    const { call, traced, packet, send } = started
     const { topic, payload, options, callback } = call
-    const sent = traced.carries ? withContext(options, send.hop) : options
-    const packet = { qos: options?.qos ?? 0, retain: options?.retain ?? false }
+    const sent = traced.carries
+      ? (guarded('the copy of a message', () => withContext(options, send.hop)) ?? options)
+      : options
     try {
       if (callback === undefined && isLeftAlone(this, packet.qos)) {
         const returned = publish.call(this, topic, payload, sent)

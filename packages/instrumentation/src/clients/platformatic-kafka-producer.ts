@@ -116,11 +116,15 @@ export function patchProducer(
     const { sends, opaqueSends, form } = producer
     const started = start(isOpaque ? opaqueSends : sends, outgoing)
     if (started === undefined) return undefined
-    const sent =
-      form === undefined
-        ? messages
-        : messages.map((message, index) => withHop(message, started.hops[index] ?? null, form))
-    return { options: copyWith(options, { messages: sent }), end: started.end }
+    const { hops, end } = started
+    if (form === undefined) return { options, end }
+    // What cannot be copied goes as it is: its spans have begun, and end with it.
+    const copy = guarded('the copy of a message', () =>
+      copyWith(options, {
+        messages: messages.map((message, index) => withHop(message, hops[index] ?? null, form)),
+      }),
+    )
+    return { options: copy ?? options, end }
   }
 
   function outgoingOf(message: KafkaMessage, { writesTombstones }: TracedProducer): Outgoing {

@@ -1,6 +1,5 @@
 import { unixMs } from '@throughline/core/tracing'
 import type { TracedConnection } from '../connections.ts'
-import { copyWith } from '../copy.ts'
 import { errorOf, guarded } from '../guard.ts'
 import { type HeaderRecord, headersOf, withHeaders } from '../headers.ts'
 import type { ClientInstrumentationConfig } from '../options.ts'
@@ -19,7 +18,7 @@ interface Envelope {
   readonly mandatory?: boolean
   readonly exchange?: string
   readonly routingKey?: string
-  readonly headers?: HeaderRecord | null
+  readonly headers?: HeaderRecord | null | undefined
   readonly contentType?: string
   readonly messageId?: string
   /** Where its send is traced already. */
@@ -102,7 +101,11 @@ export function patchCreatePublisher(prototype: object, patches: Patches, connec
           'emit',
           (emit) =>
             function (event, ...told) {
-              return emit.call(this, event, ...told.map((each) => each?.[SENDING]?.given ?? each))
+              return emit.call(
+                this,
+                event,
+                ...told.map((each) => (each?.[SENDING] ? each[SENDING].given : each)),
+              )
             },
         )
         return publisher
@@ -123,7 +126,8 @@ function sendOf(
 ): TracedSend | undefined {
   return guarded('rabbitmq-client publish', () => {
     const { sends, config } = connectionOf()
-    const envelope: Envelope = typeof given === 'string' ? { routingKey: given } : (given ?? {})
+    // As the client copies it: what a class answers by getters is not sent.
+    const envelope: Envelope = typeof given === 'string' ? { routingKey: given } : { ...given }
     const { exchange = '', routingKey = '', headers, contentType, messageId, mandatory = false } = envelope
     const send = sends.one({
       destination: routeName(exchange, routingKey),
@@ -138,8 +142,8 @@ function sendOf(
     const { hop, end } = send
     const sent = hop === null ? headers : withHeaders(headers, hop)
     const routed = { mandatory, exchange, routingKey, messageId, headers: sent }
-    const sending: Sending = { given: given ?? envelope, ...routed }
-    return { hop, end, sending, envelope: copyWith(envelope, { headers: sent, [SENDING]: sending }) }
+    const sending: Sending = { given, ...routed }
+    return { hop, end, sending, envelope: { ...envelope, headers: sent, [SENDING]: sending } }
   })
 }
 

@@ -26,7 +26,7 @@ export interface Patches {
     name: string | symbol,
     onMade: (instance: object, args: readonly unknown[]) => void,
   ): void
-  /** Whether another instrumentation has wrapped one of an object's methods that ours leaves as they are; warned of. */
+  /** Whether another instrumentation has wrapped one of a class's methods that ours leaves as they are; warned of. */
   isLeftToAnother(target: object, ...names: readonly string[]): boolean
   /** Gives the originals back, where nobody has wrapped ours since. */
   restore(): void

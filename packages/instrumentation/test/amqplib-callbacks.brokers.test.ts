@@ -68,4 +68,29 @@ describe('amqplib: its callback API', () => {
       assert.equal(spans.named(`get ${orders}`)[0]?.links.length, 1)
       assert.equal(get?.name, `publish ${orders}`)
     }))
+
+  test('takes calls without options and without callbacks as it did', () =>
+    withSpans(async (spans) => {
+      const connection = await opened()
+      const channel = await new Promise<ConfirmChannel>((resolve, reject) => {
+        connection.createConfirmChannel((error, made) => (error ? reject(error) : resolve(made)))
+      })
+      const orders = `orders-${randomUUID()}`
+      await new Promise((resolve) => channel.assertQueue(orders, { exclusive: true }, resolve))
+      const bodies: string[] = []
+      assert.equal(
+        channel.consume(orders, (message) => {
+          if (message === null) return
+          bodies.push(String(message.content))
+          channel.ack(message)
+        }),
+        channel,
+      )
+      assert.equal(channel.publish('', orders, Buffer.from('1')), true)
+      assert.equal(channel.sendToQueue(orders, Buffer.from('2')), true)
+      await ended(`process ${orders}`, 2)
+      await new Promise((resolve) => connection.close(resolve))
+      assert.deepEqual(bodies, ['1', '2'])
+      assert.equal(spans.named(`publish ${orders}`).length, 2)
+    }))
 })

@@ -27,6 +27,21 @@ describe('MQTT.js beside what else traces it', () => {
     })
   }
 
+  test('an application that wraps the listeners of one client to bind contexts is traced', (t) =>
+    withSpans(async (spans) => {
+      const topic = uniqueTopic()
+      const client = await connect(t)
+      const { on } = client
+      const wrapped = (...given: Parameters<typeof on>) => on.apply(client, given)
+      // As shimmer leaves it.
+      const marks = { __wrapped: true, __original: on, __unwrap: () => {} }
+      client.on = Object.assign(wrapped, marks) as typeof on
+      client.on('message', () => {})
+      await client.subscribeAsync(topic, { qos: 1 })
+      await client.publishAsync(topic, 'hello', { qos: 1 })
+      await eventually(() => assert.equal(spans.named(`process ${topic}`).length, 1))
+    }))
+
   test('what an application’s own wrapper writes stays, once, and the send below it is linked', (t) =>
     withSpans(async (spans) => {
       const topic = uniqueTopic()

@@ -92,8 +92,8 @@ function patchClient(prototype: MqttClient, tracing: Tracing<ClientInstrumentati
   function emitMessage(client: MqttClient, emit: Method, args: unknown[]): unknown {
     const isFollowed = client.handleMessage !== byDefault
     if (!isFollowed && client.listenerCount('message') === 0) return emit.apply(client, args)
-    // There another instrumentation would trace messages.
-    if (patches.isLeftToAnother(client, 'on', 'handleMessage')) return emit.apply(client, args)
+    // There another instrumentation would trace messages; on one client alone an application binds contexts.
+    if (patches.isLeftToAnother(prototype, 'on', 'handleMessage')) return emit.apply(client, args)
     const started = guarded('MQTT.js message', () => startProcess(clients.of(client), args))
     if (started === undefined) return emit.apply(client, args)
     const { processing, acknowledges, end } = started

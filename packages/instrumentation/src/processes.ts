@@ -10,10 +10,11 @@ import {
   receiveTracer,
   type Scope,
 } from '@throughline/core/tracing'
+import { ignores, templateOf } from './destinations.ts'
 import { eventInBody, eventInHeaders, eventOf } from './event.ts'
 import { errorOf, guarded } from './guard.ts'
+import { withHandled } from './handled.ts'
 import type { ClientInstrumentationConfig } from './options.ts'
-import { ignores, templateOf, withHandled } from './sends.ts'
 import type { Client } from './system.ts'
 
 /** One message that a client hands to the application. */

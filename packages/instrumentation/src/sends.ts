@@ -1,18 +1,10 @@
-import {
-  type Context,
-  context as contexts,
-  createContextKey,
-  INVALID_TRACEID,
-  type SpanContext,
-} from '@opentelemetry/api'
-import { type CloudEvent, type Header, type Message, type PublishResult, textOf } from '@throughline/core'
+import { context as contexts, INVALID_TRACEID } from '@opentelemetry/api'
+import type { PublishResult } from '@throughline/core'
 import {
   ATTEMPT_OF_HEADER,
   type InjectedContext,
   injectedSpan,
-  layered,
   microsText,
-  parseTraceparent,
   REPLAY_HEADER,
   type Scope,
   SENT_AT_HEADER,
@@ -22,42 +14,12 @@ import {
   sendTracer,
   unixMs,
 } from '@throughline/core/tracing'
-import { eventOf } from './event.ts'
+import { ignores, templateOf } from './destinations.ts'
 import { guarded } from './guard.ts'
-import { contextInHands } from './in-hands.ts'
+import { type GivenContext, givenContext, NONE_GIVEN } from './handled.ts'
 import type { ClientInstrumentationConfig } from './options.ts'
-import type { Client, System } from './system.ts'
-
-/** Key of what is being handled in a context. */
-const HANDLED = createContextKey('throughline handled hop')
-
-/**
- * What is being handled: the hop context of one message, or the contexts to act in on behalf of each message of a batch,
- * by the span ids of their hop contexts.
- */
-type Handled = SpanContext | ReadonlyMap<string, Context>
-
-/** A context in which messages that arrived so are handled: by it headers that are copied to a new message are known. */
-export function withHandled(context: Context, handled: Handled | undefined): Context {
-  return handled === undefined ? context : layered(context).setValue(HANDLED, handled)
-}
-
-/** One message of the application's, as it gave it to its client. */
-export interface Outgoing {
-  readonly destination: string
-  readonly headers: readonly Header[]
-  /** Null or undefined: none, a Kafka tombstone. Nothing is told of what is neither text nor bytes, for the client to refuse. */
-  readonly body: unknown
-  readonly contentType?: string | undefined
-  readonly key?: string | Uint8Array | undefined
-  readonly properties?: Message['properties']
-  /** True where it carries a time of the application's own: it then says itself when it was sent, whichever the system. */
-  readonly isDated?: boolean
-  /** The context that it is sent in, where it was given to the client earlier. Default: the active one. */
-  readonly context?: Context
-  /** The client's own object. */
-  readonly own: unknown
-}
+import { type Outgoing, SentMessage } from './outgoing.ts'
+import type { Client } from './system.ts'
 
 /** What a message is to be sent with: headers in place of those named. Null: it goes as it is. */
 export type Hop = InjectedContext | null
@@ -86,6 +48,8 @@ const TIME_ALONE: ReadonlySet<string> = new Set([SENT_AT_HEADER])
 
 /** A client may send to any number of destinations. */
 const MAX_DESTINATIONS = 1000
+/** So many are told apart in its metrics without a template: routing keys would take all that an SDK keeps. */
+const MAX_NAMED = 200
 
 /** Core's rules for sends, for one client of the application's. */
 export function createSends(
@@ -101,6 +65,7 @@ export function createSends(
   }
   const isIgnored = ignores(config.ignore)
   const tracers = new Map<string, SendTracer | null>()
+  const named = new Map<string, SendTracer>()
   const shared = new Map<string | undefined, SendTracer>()
   const replacing = namesReplaced(SENT_AT_HEADER)
   const replacingCopied = namesReplaced(SENT_AT_HEADER, REPLAY_HEADER, ATTEMPT_OF_HEADER)
@@ -110,7 +75,7 @@ export function createSends(
   function tracerOf(destination: string): SendTracer | null {
     let tracer = tracers.get(destination)
     if (tracer === undefined) {
-      tracer = isIgnored(destination) ? null : createTracer(destination)
+      tracer = named.get(destination) ?? (isIgnored(destination) ? null : createTracer(destination))
       if (tracers.size >= MAX_DESTINATIONS) tracers.clear()
       tracers.set(destination, tracer)
     }
@@ -124,7 +89,12 @@ export function createSends(
       ...(template === undefined ? {} : { template }),
       ...(capture === undefined ? {} : { capture }),
     }
-    if (!system.hasManyDestinations) return sendTracer(transport, { destination }, telemetry, scope)
+    const isNamed = template === undefined && named.size < MAX_NAMED
+    if (!system.hasManyDestinations && (template !== undefined || isNamed)) {
+      const own = sendTracer(transport, { destination }, telemetry, scope)
+      if (isNamed) named.set(destination, own)
+      return own
+    }
     // Those of one name share a tracer, whose own destination is none of theirs: its metrics name them by the template alone.
     let tracer = shared.get(template)
     if (tracer === undefined) {
@@ -251,80 +221,6 @@ export function createSends(
   }
 }
 
-/** What the application has said by a message's own headers of the context that it belongs to. */
-interface GivenContext {
-  /** One that the application has put on it itself, which it keeps (messaging conventions 1.44, custom creation context). */
-  readonly created?: SpanContext | undefined
-  /** The message of a batch or a loop whose headers were copied: this one is sent on its behalf. */
-  readonly behalf?: Context | undefined
-  /** Its headers were copied from a message being handled. */
-  readonly isCopied?: boolean
-}
-
-const NONE_GIVEN: GivenContext = {}
-const COPIED: GivenContext = { isCopied: true }
-
-/** A context that was copied with the headers of a message being handled was not made for this one, which is its next hop. */
-function givenContext(headers: readonly Header[], active: Context): GivenContext {
-  for (const [name, value] of headers) {
-    if (name.length !== 'traceparent'.length || name.toLowerCase() !== 'traceparent') continue
-    const created = parseTraceparent(textOf(value))
-    if (created === undefined) return NONE_GIVEN
-    // Only withHandled has the key.
-    const handled = active.getValue(HANDLED) as Handled | undefined
-    if (handled === undefined) {
-      const behalf = contextInHands(created.spanId)
-      return behalf === undefined ? { created } : { behalf, isCopied: true }
-    }
-    if (!('spanId' in handled)) {
-      const behalf = handled.get(created.spanId)
-      return behalf === undefined ? { created } : { behalf, isCopied: true }
-    }
-    return handled.spanId === created.spanId ? COPIED : { created }
-  }
-  return NONE_GIVEN
-}
-
-const NOT_KNOWN = new Uint8Array()
-
-/**
- * A message as core sees it. What only a span that records asks for is made when it is asked for; a class, as an object
- * with getters of its own is made of closures for each message.
- */
-class SentMessage implements Message {
-  readonly destination: string
-  readonly headers: readonly Header[]
-  readonly contentType?: string
-  readonly key?: string | Uint8Array
-  readonly properties?: NonNullable<Message['properties']>
-  readonly context?: Context
-  readonly #body: unknown
-  readonly #system: System
-
-  constructor(outgoing: Outgoing, system: System, context?: Context) {
-    const { destination, headers, contentType, key, properties, body } = outgoing
-    this.destination = destination
-    this.headers = headers
-    if (contentType !== undefined) this.contentType = contentType
-    if (key !== undefined) this.key = key
-    if (properties !== undefined) this.properties = properties
-    if (context !== undefined) this.context = context
-    this.#body = body
-    this.#system = system
-  }
-
-  get body(): Uint8Array | null {
-    const body = this.#body
-    if (typeof body === 'string') return Buffer.from(body)
-    if (body === null || body === undefined) return null
-    return body instanceof Uint8Array ? body : NOT_KNOWN
-  }
-
-  get event(): CloudEvent | undefined {
-    return eventOf(this.headers, this.contentType, this.body, this.#system.eventHeaders)
-  }
-}
-
 /** A set of names with more names in it, made once for each set that it is asked for in turn. */
 function namesReplaced(...more: readonly string[]): (names: ReadonlySet<string>) => ReadonlySet<string> {
   let last: ReadonlySet<string> | undefined
@@ -336,20 +232,4 @@ function namesReplaced(...more: readonly string[]): (names: ReadonlySet<string>)
     }
     return made
   }
-}
-
-/** A hook that throws names nothing. */
-export function templateOf(
-  { template }: ClientInstrumentationConfig,
-  destination: string,
-): string | undefined {
-  return template === undefined ? undefined : guarded('template', () => template(destination))
-}
-
-export function ignores(
-  ignore: ClientInstrumentationConfig['ignore'] = [],
-): (destination: string) => boolean {
-  if (ignore.length === 0) return () => false
-  return (destination) =>
-    ignore.some((each) => (typeof each === 'string' ? each === destination : destination.search(each) >= 0))
 }

@@ -2,11 +2,13 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { context, propagation, ROOT_CONTEXT, SpanKind, trace } from '@opentelemetry/api'
 import { APPLICATION } from '@throughline/core/tracing'
-import { recordSpans, withSpans } from '@throughline/testkit'
+import { recordMetrics, recordSpans, withSpans } from '@throughline/testkit'
+import { withHandled } from '../src/handled.ts'
 import { headersOf, withHeaders } from '../src/headers.ts'
 import { kafka } from '../src/kafka.ts'
 import type { ClientInstrumentationConfig } from '../src/options.ts'
-import { createSends, type Outgoing, withHandled } from '../src/sends.ts'
+import type { Outgoing } from '../src/outgoing.ts'
+import { createSends } from '../src/sends.ts'
 import { serverAttributes } from '../src/system.ts'
 
 recordSpans()
@@ -68,6 +70,24 @@ test('a body that is neither text nor bytes is left to the client', () =>
       sends.one({ ...message(), body, contentType: 'application/cloudevents+json' })?.end(OK)
     }
     assert.equal(spans.finished().length, 3)
+  }))
+
+test('two hundred destinations are told apart in metrics, others are counted together, and spans name all', () =>
+  withSpans(async (spans) => {
+    const metrics = recordMetrics({ global: false })
+    const sends = sendsOf({}, { ...APPLICATION, meterProvider: () => metrics.meterProvider })
+    for (let round = 0; round < 2; round++) {
+      for (let index = 0; index < 1500; index++) sends.one(message(`orders.${index}`))?.end(OK)
+    }
+    const series = await metrics.series('messaging.client.sent.messages')
+    const named = series.filter(({ attributes }) => 'messaging.destination.name' in attributes)
+    assert.deepEqual([named.length, named.every(({ count }) => count === 2)], [200, true])
+    assert.deepEqual(
+      series.filter((each) => !named.includes(each)).map(({ count }) => count),
+      [2600],
+    )
+    assert.equal(new Set(spans.finished().map(({ name }) => name)).size, 1500)
+    await metrics.stop()
   }))
 
 test('messages to several destinations have create spans where there are more than one, in order', () =>

@@ -153,6 +153,9 @@ export interface ProcessMeter {
 
 const PROCESS = { name: 'process', type: 'process' } as const
 
+/** An SDK keeps 2,000 combinations of attributes a metric: routing keys and topics of devices would take them all. */
+const MAX_SOURCES = 200
+
 export function processMeter(
   { system, attributes }: Pick<Transport<never, never>, 'system' | 'attributes'>,
   subscriber: Pick<Subscriber, 'attributes'>,
@@ -172,6 +175,7 @@ export function processMeter(
     const key = name ?? destination ?? ''
     let found = places.get(key)
     if (found === undefined) {
+      if (name === undefined && destination !== undefined && places.size >= MAX_SOURCES) return of(ANYWHERE)
       found = byError({ ...fixed, ...placeOf(destination, name) })
       places.set(key, found)
     }

@@ -162,6 +162,27 @@ describe('metrics', () => {
       }
     }))
 
+  test('tell two hundred sources of one subscription apart, and count the others together', () =>
+    withMetrics(async (start) => {
+      const metrics = start()
+      const { attributes } = memoryTransport()
+      const startProcess = processTracer({ system: 'memory', attributes }, { attributes: {} }, {})
+      for (let index = 0; index < 250; index++) {
+        const position = { destination: `orders.${index}` }
+        const delivery = { message: { body: null, headers: [] }, position, attempt: 1 }
+        startProcess({ delivery, event: undefined, attempt: 1, previous: undefined }).end(null, 'accept')
+      }
+      const series = await metrics.series('messaging.process.duration')
+      const named = series.filter(({ attributes }) => 'messaging.destination.name' in attributes)
+      assert.deepEqual([named.length, named.every(({ count }) => count === 1)], [200, true])
+      const others = series.filter((each) => !named.includes(each))
+      const { 'messaging.consumer.group.name': _, ...process } = PROCESS
+      assert.deepEqual(
+        others.map(({ count, attributes }) => [count, attributes]),
+        [[50, process]],
+      )
+    }))
+
   test('keep a queue time below zero apart', () =>
     withMetrics(async (start) => {
       const metrics = start()

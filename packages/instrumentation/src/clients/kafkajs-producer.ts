@@ -2,8 +2,9 @@ import type { PublishResult } from '@throughline/core'
 import { copyWith } from '../copy.ts'
 import { errorOf, guarded } from '../guard.ts'
 import { headersOf, isReadable, withHeaders } from '../headers.ts'
+import type { Outgoing } from '../outgoing.ts'
 import type { Patches } from '../patches.ts'
-import type { Hop, Outgoing, Sends } from '../sends.ts'
+import type { Hop, Sends } from '../sends.ts'
 import { contentTypeOf, type KafkaMessage } from './kafkajs-message.ts'
 
 interface TopicMessages {

@@ -2,8 +2,9 @@ import { type Context, context as contexts } from '@opentelemetry/api'
 import type { PublishResult } from '@throughline/core'
 import { copyWith } from '../copy.ts'
 import { errorOf, guarded, warnOnce } from '../guard.ts'
+import type { Outgoing } from '../outgoing.ts'
 import type { Method, Patches } from '../patches.ts'
-import type { Hop, Outgoing, Sends } from '../sends.ts'
+import type { Hop, Sends } from '../sends.ts'
 import {
   contentTypeOf,
   type HeaderForm,

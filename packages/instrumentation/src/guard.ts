@@ -5,7 +5,7 @@ const said = new Set<string>()
 /** Texts that were said once are kept to be said no more; a fault that tells of each message would grow them for ever. */
 const MAX_SAID = 1000
 
-/** Warns once a process, however often it is met: by OpenTelemetry's own logger, which says nothing unless it is set. */
+/** Warns once a process, however often it is met: a warning of the process, and of OpenTelemetry's own logger where one is set. */
 export function warnOnce(text: string): void {
   warnOnceOf(text, () => text)
 }
@@ -29,9 +29,19 @@ export function guarded<Result>(what: string, run: () => Result): Result | undef
   try {
     return run()
   } catch (error) {
-    warnOnceOf(what, () => `${what} failed, and what it was for is not traced: ${errorOf(error).message}`)
+    warnOfFault(what, error)
     return undefined
   }
+}
+
+function warnOfFault(what: string, error: unknown): void {
+  warnOnceOf(what, () => `${what} failed, and what it was for is not traced: ${errorOf(error).message}`)
+}
+
+/** Runs a hook of the application's. One that is async is not waited for, and what it rejects with goes no further either. */
+export function guardedHook(what: string, run: () => unknown): void {
+  const given = guarded(what, run)
+  if (given instanceof Promise) given.catch((error: unknown) => warnOfFault(what, error))
 }
 
 /** Anything can be thrown, also what cannot be made a text. */

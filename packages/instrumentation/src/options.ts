@@ -10,7 +10,7 @@ export interface MessageInfo {
   readonly message: unknown
 }
 
-/** Called with a span that records, before its message goes on. What it throws is logged and goes no further. */
+/** Called with a span that records, before its message goes on. What it throws is a warning and goes no further; a promise is not waited for. */
 export type MessageHook = (span: Span, info: MessageInfo) => void
 
 /** Options of every client's instrumentation. */

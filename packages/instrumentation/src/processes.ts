@@ -12,7 +12,7 @@ import {
 } from '@throughline/core/tracing'
 import { ignores, templateOf } from './destinations.ts'
 import { eventInBody, eventInHeaders, eventOf } from './event.ts'
-import { errorOf, guarded } from './guard.ts'
+import { errorOf, guarded, guardedHook } from './guard.ts'
 import { withHandled } from './handled.ts'
 import type { ClientInstrumentationConfig } from './options.ts'
 import type { Client } from './system.ts'
@@ -102,7 +102,7 @@ export function createProcesses(
   function hooked({ span }: Pick<ProcessSpan, 'span'>, { delivery, own }: Arrived): void {
     if (consumerHook === undefined || !span.isRecording()) return
     const { destination } = delivery.position
-    guarded('consumerHook', () => consumerHook(span, { destination, message: own }))
+    guardedHook('consumerHook', () => consumerHook(span, { destination, message: own }))
   }
 
   function one(arrived: Arrived): Processing | undefined {

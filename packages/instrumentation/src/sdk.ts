@@ -12,6 +12,7 @@ export function setUpSdk(): void {
   const { NodeSDK } = createRequire(import.meta.url)(
     '@opentelemetry/sdk-node',
   ) as typeof import('@opentelemetry/sdk-node')
+  for (const name of ENDPOINTS) warnOfEndpoint(name)
   const wrong: string[] = []
   const start = () => new NodeSDK().start()
   // With a level it sets a logger itself, which says more.
@@ -21,9 +22,28 @@ export function setUpSdk(): void {
     start()
   }
   for (const text of wrong) {
-    // An exporter that is switched off is meant, and said as a warning all the same.
-    if (!text.includes('contains "none"')) warnOnce(`setting OpenTelemetry's SDK up: ${text}`)
+    if (!MEANT.some((each) => text.includes(each))) warnOnce(`setting OpenTelemetry's SDK up: ${text}`)
   }
+}
+
+/** An exporter that is switched off; the logger that is there while it starts. */
+const MEANT = ['contains "none"', 'Current logger will ']
+
+const ENDPOINTS = [
+  'OTEL_EXPORTER_OTLP_ENDPOINT',
+  'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT',
+  'OTEL_EXPORTER_OTLP_METRICS_ENDPOINT',
+]
+
+/** An exporter over HTTP sends nothing to it, and says so to a logger alone. What it is may have a password in it. */
+function warnOfEndpoint(name: string): void {
+  const endpoint = process.env[name]?.trim() ?? ''
+  const protocols = [
+    process.env.OTEL_EXPORTER_OTLP_PROTOCOL,
+    process.env[name.replace('ENDPOINT', 'PROTOCOL')],
+  ]
+  if (endpoint === '' || /^https?:\/\//i.test(endpoint) || protocols.includes('grpc')) return
+  warnOnce(`${name} does not begin with http:// or https://: nothing can be sent there`)
 }
 
 /** Sends what the registered SDK has not sent yet. */

@@ -15,7 +15,7 @@ import {
   unixMs,
 } from '@throughline/core/tracing'
 import { ignores, templateOf } from './destinations.ts'
-import { guarded } from './guard.ts'
+import { guarded, guardedHook } from './guard.ts'
 import { type GivenContext, givenContext, NONE_GIVEN } from './handled.ts'
 import type { ClientInstrumentationConfig } from './options.ts'
 import { type Outgoing, SentMessage } from './outgoing.ts'
@@ -109,7 +109,7 @@ export function createSends(
     const { destination, own, headers: ofMessage, isDated = false } = outgoing
     const saysSentAt = system.saysSentAt || isDated
     if (producerHook !== undefined && span.isRecording()) {
-      guarded('producerHook', () => producerHook(span, { destination, message: own }))
+      guardedHook('producerHook', () => producerHook(span, { destination, message: own }))
     }
     if (given.created !== undefined) {
       // Its context is its own, the time came with headers that were copied.

@@ -45,3 +45,20 @@ test('OTEL_LOG_LEVEL has one line of it printed', async () => {
   assert.equal(lines.length, 1)
   assert.match(lines[0] ?? '', /tracing amqplib, .*kafkajs.*: without an SDK when the first client is made/)
 })
+
+test('an endpoint without http:// is warned of, and a password in it not printed', async () => {
+  const endpoint = 'user:geheim@127.0.0.1:9'
+  const run = await runProgram(send, { env: { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint } })
+  assert.equal(run.exitCode, 0)
+  assert.match(run.stderr, /OTEL_EXPORTER_OTLP_ENDPOINT does not begin with http:\/\/ or https:\/\//)
+  assert.doesNotMatch(run.stderr, /geheim/)
+  assert.deepEqual(run.paths, [])
+})
+
+test('a log level that there is not is warned of once, and nothing else is said', async () => {
+  const run = await runProgram(send, { env: { OTEL_LOG_LEVEL: 'loud' } })
+  assert.deepEqual([run.exitCode, run.stdout], [0, 'KafkaJSError\n'])
+  assert.match(run.stderr, /Unknown log level "loud"/)
+  assert.equal(run.stderr.match(/Warning:/g)?.length, 1)
+  assert.deepEqual(treeOf(run), [sent])
+})

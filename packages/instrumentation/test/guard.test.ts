@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { test } from 'node:test'
 import { DiagLogLevel, diag } from '@opentelemetry/api'
-import { errorOf, guarded, warnOnce } from '../src/guard.ts'
+import { errorOf, guarded, guardedHook, warnOnce } from '../src/guard.ts'
 
 /** Warnings are told in a turn of their own, in order. */
 async function warningsOf(run: () => void): Promise<string[]> {
@@ -10,6 +10,8 @@ async function warningsOf(run: () => void): Promise<string[]> {
   const warned = (warning: Error) => warnings.push(warning.message)
   process.on('warning', warned)
   run()
+  // After the promises that it has left.
+  await new Promise(setImmediate)
   process.emitWarning('last')
   while (warnings.at(-1) !== 'last') await once(process, 'warning')
   process.off('warning', warned)
@@ -32,6 +34,19 @@ test('a fault is told once, whatever is thrown, and goes no further', async () =
     guarded('a part', () => 7),
     7,
   )
+})
+
+test('a hook that is async is not waited for, and what it rejects with is told once', async () => {
+  const warnings = await warningsOf(() => {
+    for (let call = 0; call < 2; call++) guardedHook('a hook', () => Promise.reject(new Error('later')))
+    guardedHook('another hook', () => {
+      throw new Error('at once')
+    })
+  })
+  assert.deepEqual(warnings, [
+    'another hook failed, and what it was for is not traced: at once',
+    'a hook failed, and what it was for is not traced: later',
+  ])
 })
 
 test("a fault in the application's own logger goes no further", async () => {

@@ -12,7 +12,8 @@ import { backoffMs } from './topics.ts'
 export interface Fetched {
   readonly assignment: Assignment
   readonly offset: bigint
-  readonly timestampMs: number
+  /** Undefined where the record has none, as those of producers before Kafka 0.10. */
+  readonly timestampMs: number | undefined
   readonly record: KafkaRecord
 }
 
@@ -208,7 +209,7 @@ function readBatch(batch: RecordsBatch, assignment: Assignment, into: Fetched[])
       // A fetch answers with whole batches, from the one that has the offset asked for.
       if (offset < first) continue
       const timestampMs = appended ?? Number(batch.firstTimestamp + record.timestampDelta)
-      into.push({ assignment, offset, timestampMs, record })
+      into.push({ assignment, offset, timestampMs: timestampMs < 0 ? undefined : timestampMs, record })
     }
   }
   const next = batch.firstOffset + BigInt(batch.lastOffsetDelta) + 1n

@@ -42,7 +42,7 @@ export function encodeRecord(message: Message): OutgoingRecord {
 }
 
 /** Keys and header values are text where they are UTF-8, else bytes; a null header value is read as empty text. */
-export function decodeRecord({ key, value, headers }: KafkaRecord, timestampMs: number): Message {
+export function decodeRecord({ key, value, headers }: KafkaRecord, timestampMs: number | undefined): Message {
   const read: Header[] = []
   let contentType: string | undefined
   for (const [nameBytes, valueBytes] of headers) {
@@ -55,7 +55,7 @@ export function decodeRecord({ key, value, headers }: KafkaRecord, timestampMs: 
   return {
     body: value,
     headers: read,
-    properties: { timestampMs },
+    ...(timestampMs === undefined ? {} : { properties: { timestampMs } }),
     ...(contentType === undefined ? {} : { contentType }),
     ...(key === null ? {} : { key: textOrBytes(key) }),
   }

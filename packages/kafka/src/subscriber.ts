@@ -82,7 +82,12 @@ function deliveryOf({ assignment, offset, timestampMs, record }: Fetched): Kafka
   const { topic, partition, signal } = assignment
   return {
     message: decodeRecord(record, timestampMs),
-    position: { destination: topic, partition, offset, timestampMs },
+    position: {
+      destination: topic,
+      partition,
+      offset,
+      ...(timestampMs === undefined ? {} : { timestampMs }),
+    },
     attempt: 1,
     signal,
     // Latin-1 keeps bytes apart that are no UTF-8.

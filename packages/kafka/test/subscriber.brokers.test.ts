@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { Producer } from '@platformatic/kafka'
 import { type Delivery, UnavailableError } from '@throughline/core'
 import { createTopics, kafkaTransport } from '@throughline/kafka'
 import { eventually } from '@throughline/testkit'
@@ -48,6 +49,16 @@ test('a delivery says where it stands', async (t) => {
   assert.equal(delivery.redelivered, undefined)
   assert.equal(delivery.orderKey, `${topic}/0/k`)
   assert.equal(delivery.signal?.aborted, false)
+})
+
+test('a record that has no time is read without one', async (t) => {
+  const topic = await newTopic()
+  const producer = new Producer({ clientId: 'old', bootstrapBrokers: brokers().split(',') })
+  t.after(() => producer.close())
+  await producer.send({ messages: [{ topic, value: Buffer.from('1'), timestamp: -1n }] })
+  const [delivery] = await readTopic(t, topic, 1)
+  assert.deepEqual(Object.keys(delivery?.position ?? {}).sort(), ['destination', 'offset', 'partition'])
+  assert.equal(delivery?.message.properties, undefined)
 })
 
 test('records without a key have no order to keep', async (t) => {

@@ -53,10 +53,39 @@ describe('the filters of a client', () => {
     assert.deepEqual(subscribed.placeOf('jobs/1').position, { pattern: 'jobs/#' })
   })
 
-  test('match any number of topics', () => {
-    const subscribed = filters('jobs/+')
-    for (let index = 0; index < 3000; index++) {
-      assert.deepEqual(subscribed.placeOf(`jobs/${index}`).position, { pattern: 'jobs/+' })
+  test('that are the same in several shares are given up one by one', () => {
+    const subscribed = filters('$share/one/jobs/+', '$share/two/jobs/+', 'jobs/1', '$share/one/jobs/1')
+    assert.deepEqual(subscribed.placeOf('jobs/2').position, { pattern: 'jobs/+' })
+    subscribed.remove(['$share/one/jobs/+', 'jobs/1'])
+    assert.deepEqual(subscribed.placeOf('jobs/2'), { position: { pattern: 'jobs/+' }, group: 'two' })
+    assert.deepEqual(subscribed.placeOf('jobs/1'), { position: {}, group: 'one' })
+    subscribed.remove(['$share/two/jobs/+', '$share/one/jobs/1', 'never/subscribed'])
+    assert.deepEqual(subscribed.placeOf('jobs/2'), UNKNOWN)
+    assert.deepEqual(subscribed.placeOf('jobs/1'), UNKNOWN)
+  })
+
+  test('may begin with one another, and have levels without a name', () => {
+    const subscribed = filters('a/#', 'a/+/c/#', '/+', '+/+/x/')
+    const positions = (...topics: readonly string[]) =>
+      topics.map((topic) => subscribed.placeOf(topic).position)
+    assert.deepEqual(positions('a', 'a/b', '/b', 'b//x/'), [
+      { pattern: 'a/#' },
+      { pattern: 'a/#' },
+      { pattern: '/+' },
+      { pattern: '+/+/x/' },
+    ])
+    const unknown = { unbounded: true }
+    assert.deepEqual(positions('a/b/c', 'a/b/c/d', 'b//x', '/b/c'), [unknown, unknown, unknown, unknown])
+    subscribed.remove(['a/#'])
+    assert.deepEqual(positions('a/b/c', 'a/b'), [{ pattern: 'a/+/c/#' }, unknown])
+  })
+
+  test('are any number, and so are their topics', () => {
+    const names = Array.from({ length: 3000 }, (_, index) => `jobs/${index}`)
+    const subscribed = filters(...names, ...names.map((name) => `${name}/+/done`))
+    for (const name of names) {
+      assert.deepEqual(subscribed.placeOf(name).position, {})
+      assert.deepEqual(subscribed.placeOf(`${name}/1/done`).position, { pattern: `${name}/+/done` })
     }
   })
 })

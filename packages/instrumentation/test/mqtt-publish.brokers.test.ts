@@ -129,6 +129,27 @@ describe('publishing by MQTT.js', () => {
       assert.equal(spans.finished()[1]?.parentSpanContext?.spanId, parent.spanContext().spanId)
     }))
 
+  test('calls back in the context in which it was called, whichever the client was connected in', (t) =>
+    withSpans(async () => {
+      const tracer = trace.getTracer('application')
+      const within = <Result>(name: string, run: () => Result): Result =>
+        tracer.startActiveSpan(name, (span) => {
+          span.end()
+          return run()
+        })
+      const client = await within('connecting', () => connect(t))
+      for (const qos of [0, 1, 2] as const) {
+        const { promise, resolve } = Promise.withResolvers<string | undefined>()
+        const order = within(`order ${qos}`, () => {
+          client.publish(uniqueTopic(), 'x', { qos }, () =>
+            resolve(trace.getActiveSpan()?.spanContext().spanId),
+          )
+          return trace.getActiveSpan()?.spanContext().spanId
+        })
+        assert.equal(await promise, order)
+      }
+    }))
+
   test('keeps a context that the application has put on the message itself, and links to it', async (t) => {
     const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
     await withSpans(async (spans) => {

@@ -127,6 +127,19 @@ for (const [what, inject] of Object.entries(faults)) {
   })
 }
 
+test('a callback is called in the context in which its messages were sent', async (t) => {
+  const topic = await start(t)
+  const producer = textProducer(t)
+  const within = (name: string) =>
+    trace.getTracer('application').startActiveSpan(name, (span) => {
+      span.end()
+      const { promise, resolve } = Promise.withResolvers<boolean>()
+      producer.send({ messages: [{ topic, value: 'one' }] }, () => resolve(trace.getActiveSpan() === span))
+      return promise
+    })
+  assert.deepEqual([await within('connecting'), await within('connected')], [true, true])
+})
+
 test('what cannot be copied is sent as it is, and its span ends', async (t) => {
   const topic = await start(t)
   const producer = textProducer(t)

@@ -1,3 +1,4 @@
+import { context as contexts } from '@opentelemetry/api'
 import { errorOf, guarded } from '../guard.ts'
 import { headersOf, withHeaders } from '../headers.ts'
 import type { Published, PublishPacket } from '../mqtt.ts'
@@ -43,10 +44,12 @@ export function tracedPublish(publish: Method, clients: TracedClients): Method {
         return returned
       }
       traced.unconfirmed.add(send)
+      // The broker's answer comes in the context in which the client was connected.
+      const caller = contexts.active()
       return publish.call(this, topic, payload, sent, function (this: unknown, ...answer: unknown[]) {
         // It may come again after the client was ended and connected anew.
         if (traced.unconfirmed.delete(send)) guarded('MQTT.js answer', () => confirm(send, packet, answer))
-        return callback?.apply(this, answer)
+        return callback && contexts.with(caller, callback, this, ...answer)
       })
     } catch (error) {
       traced.unconfirmed.delete(send)

@@ -181,10 +181,11 @@ function start(
 }
 
 function calledBack({ options, end }: Started, callback: Method, call: (ended: Method) => unknown): unknown {
+  const caller = contexts.active()
   const ended: Method = function (...answer) {
     const [error, result] = answer
     end(resultOf(error, result, options.messages.length === 1))
-    return callback.apply(this, answer)
+    return contexts.with(caller, callback, this, ...answer)
   }
   try {
     // The client gives back a promise that a callback may have on it.

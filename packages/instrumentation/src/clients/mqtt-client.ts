@@ -75,7 +75,7 @@ export function createTracedClients({ config, scope }: Tracing<ClientInstrumenta
   function create({ options }: MqttClient): TracedClient {
     const carries = options.protocolVersion === 5
     const connection = connectionAttributes(options)
-    if (!carries) warnOfOldProtocol(options, connection)
+    if (!carries) warnOfOldProtocol(connection)
     const client = { system: mqtt, connection }
     return {
       sends: createSends(client, carries ? config() : { ...config(), propagate: 'none' }, scope),
@@ -100,10 +100,11 @@ export function createTracedClients({ config, scope }: Tracing<ClientInstrumenta
   }
 }
 
-function warnOfOldProtocol({ clientId }: MqttClientOptions, connection: Attributes): void {
+/** Once a server: clients without an id of their own have another one each time. */
+function warnOfOldProtocol(connection: Attributes): void {
   const address = `${connection['server.address'] ?? 'the broker'}:${connection['server.port'] ?? ''}`
   warnOnce(
-    `the MQTT client "${clientId}" speaks MQTT 3.1.1 with ${address}, which has no user properties: its messages carry no trace context out and bring none in, so that every trace ends at the broker and another begins behind it. Connect it with protocolVersion: 5`,
+    `MQTT.js speaks MQTT 3.1.1 with ${address}, which has no user properties: messages carry no trace context out and bring none in, so that every trace ends at the broker and another begins behind it. Connect with protocolVersion: 5`,
   )
 }
 

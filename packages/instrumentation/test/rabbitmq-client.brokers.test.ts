@@ -163,4 +163,34 @@ describe('rabbitmq-client', () => {
       assert.equal(spans.finished()[3]?.attributes['server.port'], FIXED['server.port'])
     }),
   )
+
+  test(
+    'the same parameters may serve consumers and a channel by itself, and are read as they are then',
+    onBroker(async ({ connection, queue, closing }, spans) => {
+      const orders = await queue()
+      const params = { queue: orders, requeue: true }
+      const publisher = closing(connection.createPublisher())
+      const outcomes: unknown[] = []
+      const consumer = closing(
+        connection.createConsumer(params, () => {
+          throw new TypeError('no such order')
+        }),
+      )
+      params.requeue = false
+      consumer.on('error', (error) => outcomes.push(error.message))
+      await publisher.send(orders, '1')
+      await ended(`process ${orders}`)
+      await eventually(() => assert.deepEqual(outcomes, ['no such order']))
+      assert.equal(consumer.stats.dropped, 1)
+      await consumer.close()
+      const channel = closing(await connection.acquire())
+      await channel.basicConsume(params, ({ deliveryTag }) => channel.basicAck({ deliveryTag }))
+      await publisher.send(orders, '2')
+      await ended(`process ${orders}`, 2)
+      assert.deepEqual(
+        spans.named(`process ${orders}`).map(({ attributes }) => attributes['throughline.outcome']),
+        ['reject', 'accept'],
+      )
+    }),
+  )
 })

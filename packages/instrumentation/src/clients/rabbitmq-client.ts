@@ -55,7 +55,7 @@ const accepting = (): Settlement['outcome'] => 'accept'
 
 const redeliveries = createRedeliveries()
 const unsettled = createUnsettled()
-/** Of consumers whose own handlers are traced. */
+/** Parameters of consumers, whose own handlers are traced. */
 const consumers = new WeakSet<object>()
 /** By which channel a consumer has a message: on no other can it be acknowledged. */
 const channels = new WeakMap<object, object>()
@@ -157,11 +157,13 @@ function patchConnection({ prototype }: Class, tracing: Tracing<ClientInstrument
     (createConsumer) =>
       function (params: ConsumeParams, handler, ...rest) {
         if (typeof handler !== 'function') return createConsumer.call(this, params, handler, ...rest)
-        consumers.add(params)
+        // Read as the application's, and no other's: it may give the same ones to a channel.
+        const own = new Proxy(params, {})
+        consumers.add(own)
         // The broker may name the queue, anew with each connection.
         const queueOf = (): string => consumer.queue || params.queue
         const traced = tracedHandler(this, params, handler, queueOf)
-        const consumer = createConsumer.call(this, params, traced, ...rest)
+        const consumer = createConsumer.call(this, own, traced, ...rest)
         return consumer
       },
   )

@@ -6,11 +6,15 @@ import { contextInHands } from './in-hands.ts'
 /** Key of what is being handled in a context. */
 const HANDLED = createContextKey('throughline handled hop')
 
-/**
- * What is being handled: the hop context of one message, or the contexts to act in on behalf of each message of a batch,
- * by the span ids of their hop contexts.
- */
-type Handled = SpanContext | ReadonlyMap<string, Context>
+/** One message that is being handled. */
+export interface HandledMessage {
+  /** The context that it arrived with. */
+  readonly hop: SpanContext
+  readonly headers: readonly Header[]
+}
+
+/** What is being handled: one message, or the contexts to act in on behalf of each of a batch, by the span ids of their hops. */
+type Handled = HandledMessage | ReadonlyMap<string, Context>
 
 /** A context in which messages that arrived so are handled: by it headers that are copied to a new message are known. */
 export function withHandled(context: Context, handled: Handled | undefined): Context {
@@ -23,12 +27,11 @@ export interface GivenContext {
   readonly created?: SpanContext | undefined
   /** The message of a batch or a loop whose headers were copied: this one is sent on its behalf. */
   readonly behalf?: Context | undefined
-  /** Its headers were copied from a message being handled. */
-  readonly isCopied?: boolean
+  /** The message being handled whose headers were copied. */
+  readonly copied?: HandledMessage | undefined
 }
 
 export const NONE_GIVEN: GivenContext = {}
-const COPIED: GivenContext = { isCopied: true }
 
 /** A context that was copied with the headers of a message being handled was not made for this one, which is its next hop. */
 export function givenContext(headers: readonly Header[], active: Context): GivenContext {
@@ -36,17 +39,16 @@ export function givenContext(headers: readonly Header[], active: Context): Given
     if (name.length !== 'traceparent'.length || name.toLowerCase() !== 'traceparent') continue
     const created = parseTraceparent(textOf(value))
     if (created === undefined) return NONE_GIVEN
-    // Only withHandled has the key.
-    const handled = active.getValue(HANDLED) as Handled | undefined
-    if (handled === undefined) {
-      const behalf = contextInHands(created.spanId)
-      return behalf === undefined ? { created } : { behalf, isCopied: true }
-    }
-    if (!('spanId' in handled)) {
-      const behalf = handled.get(created.spanId)
-      return behalf === undefined ? { created } : { behalf, isCopied: true }
-    }
-    return handled.spanId === created.spanId ? COPIED : { created }
+    const handled = handledIn(active)
+    if (handled !== undefined && 'hop' in handled)
+      return handled.hop.spanId === created.spanId ? { copied: handled } : { created }
+    const behalf = handled === undefined ? contextInHands(created.spanId) : handled.get(created.spanId)
+    if (behalf === undefined) return { created }
+    const copied = handledIn(behalf)
+    return copied !== undefined && 'hop' in copied ? { behalf, copied } : { behalf }
   }
   return NONE_GIVEN
 }
+
+/** Only withHandled has the key. */
+const handledIn = (context: Context) => context.getValue(HANDLED) as Handled | undefined

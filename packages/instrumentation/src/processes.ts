@@ -1,4 +1,4 @@
-import { type Attributes, type Context, context as contexts } from '@opentelemetry/api'
+import { type Attributes, type Context, context as contexts, type SpanContext } from '@opentelemetry/api'
 import { type CloudEvent, type Delivery, parseTraceparent, type Settlement } from '@throughline/core'
 import {
   type BatchSpan,
@@ -13,7 +13,7 @@ import {
 import { ignores, templateOf } from './destinations.ts'
 import { eventInBody, eventInHeaders, eventOf } from './event.ts'
 import { errorOf, guarded, guardedHook } from './guard.ts'
-import { withHandled } from './handled.ts'
+import { type HandledMessage, withHandled } from './handled.ts'
 import type { ClientInstrumentationConfig } from './options.ts'
 import type { Client } from './system.ts'
 
@@ -117,7 +117,7 @@ export function createProcesses(
       previous: previous?.spanContext(),
     })
     if (event === undefined && process.span.isRecording()) tellBody(process, delivery)
-    const context = withHandled(process.context, process.hop?.spanContext)
+    const context = withHandled(process.context, handledOf(process.hop?.spanContext, delivery))
     // A weak map is dear to the garbage collector, and a handler has its context anyway.
     if (isLooped) contextsOf.set(own, context)
     hooked(process, arrived)
@@ -149,9 +149,9 @@ export function createProcesses(
       previous: first.previous?.spanContext(),
     })
     const handled = new Map<string, Context>()
-    for (const [index, { own }] of arrived.entries()) {
+    for (const [index, { own, delivery }] of arrived.entries()) {
       const hop = process.hopOf(index)?.spanContext
-      const context = withHandled(process.contextOf(index), hop)
+      const context = withHandled(process.contextOf(index), handledOf(hop, delivery))
       contextsOf.set(own, context)
       if (hop !== undefined) handled.set(hop.spanId, context)
     }
@@ -168,7 +168,7 @@ export function createProcesses(
     if (isIgnored(delivery.position.destination)) return
     const event = eventOfDelivery(delivery)
     const receive = startReceive({ delivery: named(delivery), event, startMs, active })
-    contextsOf.set(own, withHandled(receive.context, receive.hop.spanContext))
+    contextsOf.set(own, withHandled(receive.context, handledOf(receive.hop.spanContext, delivery)))
     hooked(receive, arrived)
     receive.end()
   }
@@ -191,6 +191,10 @@ export function createProcesses(
     received: (arrived, startMs, active) =>
       guarded('a receive span', () => received(arrived, startMs, active)),
   }
+}
+
+function handledOf(hop: SpanContext | undefined, { message }: Delivery): HandledMessage | undefined {
+  return hop === undefined ? undefined : { hop, headers: message.headers }
 }
 
 function textIn(event: CloudEvent, name: string): string | undefined {

@@ -16,7 +16,7 @@ import {
 } from '@throughline/core/tracing'
 import { ignores, templateOf } from './destinations.ts'
 import { guarded, guardedHook } from './guard.ts'
-import { type GivenContext, givenContext, NONE_GIVEN } from './handled.ts'
+import { type GivenContext, givenContext, type HandledMessage, NONE_GIVEN } from './handled.ts'
 import type { ClientInstrumentationConfig } from './options.ts'
 import { type Outgoing, SentMessage } from './outgoing.ts'
 import type { Client } from './system.ts'
@@ -68,7 +68,8 @@ export function createSends(
   const named = new Map<string, SendTracer>()
   const shared = new Map<string | undefined, SendTracer>()
   const replacing = namesReplaced(SENT_AT_HEADER)
-  const replacingCopied = namesReplaced(SENT_AT_HEADER, REPLAY_HEADER, ATTEMPT_OF_HEADER)
+  const replacingCopied = namesReplaced(SENT_AT_HEADER, ATTEMPT_OF_HEADER)
+  const replacingReplayed = namesReplaced(SENT_AT_HEADER, ATTEMPT_OF_HEADER, REPLAY_HEADER)
   const replacingCorrelated = namesReplaced(correlationHeader ?? SENT_AT_HEADER)
 
   /** Null where the destination is ignored. */
@@ -117,8 +118,7 @@ export function createSends(
       return { headers: saysSentAt ? [[SENT_AT_HEADER, microsText(startMs)]] : [], replaces: TIME_ALONE }
     }
     const injected = injectedSpan(parent, span, propagate)
-    // What was copied tells of the hop before, so it goes also where none is written.
-    const replaces = (given.isCopied ? replacingCopied : replacing)(injected.replaces)
+    const replaces = replacingOf(given.copied)(injected.replaces)
     const traceId = correlationHeader === undefined ? INVALID_TRACEID : span.spanContext().traceId
     if (!saysSentAt && traceId === INVALID_TRACEID) return { headers: injected.headers, replaces }
     const headers = [...injected.headers]
@@ -126,6 +126,14 @@ export function createSends(
     if (correlationHeader === undefined || traceId === INVALID_TRACEID) return { headers, replaces }
     headers.push([correlationHeader, traceId])
     return { headers, replaces: replacingCorrelated(replaces) }
+  }
+
+  /** What was copied tells of the hop before, so it goes also where none is written; what the application has added stays. */
+  function replacingOf(copied: HandledMessage | undefined): typeof replacing {
+    if (copied === undefined) return replacing
+    return copied.headers.some(([name]) => name.toLowerCase() === REPLAY_HEADER)
+      ? replacingReplayed
+      : replacingCopied
   }
 
   function startOne(outgoing: Outgoing): Send | undefined {

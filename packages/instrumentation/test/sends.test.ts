@@ -198,9 +198,10 @@ test('headers copied from what is handled are replaced: of one message, and of a
     const copied = message('orders', given)
     const root = trace.getTracer('application').startSpan('process')
     const active = trace.setSpan(ROOT_CONTEXT, root)
-    const ofMessage = trace.setSpanContext(ROOT_CONTEXT, own)
+    const one = { hop: own, headers: message('orders', given).headers }
+    const ofMessage = withHandled(trace.setSpanContext(ROOT_CONTEXT, own), one)
     const sends = sendsOf()
-    for (const handled of [own, new Map([[own.spanId, ofMessage]])]) {
+    for (const handled of [one, new Map([[own.spanId, ofMessage]])]) {
       // What the application adds to the context stays in it.
       const handling = withHandled(active, handled)
         .setValue(Symbol.for('own'), 1)
@@ -215,6 +216,23 @@ test('headers copied from what is handled are replaced: of one message, and of a
       spans.named('send orders').map((span) => span.parentSpanContext?.spanId),
       [root.spanContext().spanId, own.spanId],
     )
+  }))
+
+test('a header of Throughline’s that the application adds to copied ones is its own, and goes with the message', () =>
+  withSpans(() => {
+    const headers = message('orders', { traceparent: TRACEPARENT }).headers
+    const given = { traceparent: TRACEPARENT, 'throughline-replay': 'true' }
+    const one = { hop: own, headers }
+    const ofMessage = withHandled(ROOT_CONTEXT, one)
+    for (const handled of [one, new Map([[own.spanId, ofMessage]])]) {
+      const send = context.with(withHandled(ROOT_CONTEXT, handled), () =>
+        sendsOf().one(message('orders', given)),
+      )
+      const sent = withHeaders(given, send?.hop ?? assert.fail())
+      assert.deepEqual(namesOf(sent), ['throughline-replay', 'throughline-sent-at', 'traceparent'])
+      assert.notEqual(sent.traceparent, TRACEPARENT)
+      send?.end(OK)
+    }
   }))
 
 test('what the application itself says of a message with headers of Throughline’s goes with it', () =>

@@ -4,7 +4,7 @@ import { context, trace } from '@opentelemetry/api'
 import { messageContext } from '@throughline/instrumentation'
 import { eventually } from '@throughline/testkit'
 import { ended, FIXED, OMIT, queueTree } from './support/rabbitmq.ts'
-import { ConsumerStatus, onBroker } from './support/rabbitmq-client.ts'
+import { ConsumerStatus, instrumentation, onBroker } from './support/rabbitmq-client.ts'
 
 const tracer = trace.getTracer('test')
 
@@ -161,6 +161,23 @@ describe('rabbitmq-client', () => {
         ],
       )
       assert.equal(spans.finished()[3]?.attributes['server.port'], FIXED['server.port'])
+    }),
+  )
+
+  test(
+    'a consumer without parameters is refused as it was',
+    onBroker(async ({ connection }) => {
+      const refused = () => connection.createConsumer(undefined as never, () => {})
+      instrumentation.disable()
+      let bare: unknown
+      try {
+        refused()
+      } catch (error) {
+        bare = error
+      }
+      instrumentation.enable()
+      assert.ok(bare instanceof TypeError)
+      assert.throws(refused, { name: 'TypeError', message: bare.message })
     }),
   )
 

@@ -80,7 +80,7 @@ function patchChannel({ prototype }: Class, tracing: Tracing<ClientInstrumentati
       function (params: ConsumeParams, handler, ...rest) {
         if (typeof handler !== 'function') return consume.call(this, params, handler, ...rest)
         const isConsumer = consumers.has(params)
-        const traced = isConsumer ? remembering(this, handler) : tracedHandler(this, params, handler)
+        const traced = isConsumer ? remembering(this, handler) : tracedHandler(this, params ?? {}, handler)
         return consume.call(this, params, traced, ...rest)
       },
   )
@@ -156,7 +156,9 @@ function patchConnection({ prototype }: Class, tracing: Tracing<ClientInstrument
     'createConsumer',
     (createConsumer) =>
       function (params: ConsumeParams, handler, ...rest) {
-        if (typeof handler !== 'function') return createConsumer.call(this, params, handler, ...rest)
+        if (typeof handler !== 'function' || Object(params) !== params) {
+          return createConsumer.call(this, params, handler, ...rest)
+        }
         // Read as the application's, and no other's: it may give the same ones to a channel.
         const own = new Proxy(params, {})
         consumers.add(own)

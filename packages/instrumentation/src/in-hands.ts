@@ -6,10 +6,17 @@ import type { Processing } from './processes.ts'
  * by which headers that are copied from its message would be known.
  */
 const contexts = new Map<string, Context>()
+/** Loops may be left without a word, their streams never closed. The oldest are forgotten. */
+const MAX_MESSAGES = 10_000
 
 export function take({ process: { hop }, context }: Processing): void {
   const spanId = hop?.spanContext?.spanId
-  if (spanId !== undefined) contexts.set(spanId, context)
+  if (spanId === undefined) return
+  for (const oldest of contexts.keys()) {
+    if (contexts.size < MAX_MESSAGES) break
+    contexts.delete(oldest)
+  }
+  contexts.set(spanId, context)
 }
 
 export function letGo({ process: { hop }, context }: Processing): void {

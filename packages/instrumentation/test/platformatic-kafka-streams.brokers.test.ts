@@ -91,6 +91,37 @@ test("what a stream's own helpers map and filter is handed over as to a loop", a
   )
 })
 
+test('what an iterator was left with, without a word, is over when its stream is closed or destroyed', async (t) => {
+  const { topic } = await start(t, ['one', 'two'])
+  const consumer = textConsumer(t)
+  for (const end of ['close', 'destroy'] as const) {
+    const stream = await consume(consumer, [topic])
+    const { value: message } = await stream[Symbol.asyncIterator]().next()
+    assert.equal(message?.value, 'one')
+    const closed = once(stream, 'close')
+    await stream[end]()
+    await closed
+  }
+  const spans = await processed(2)
+  // Whether it was handled is not known, so the second is its next attempt.
+  assert.deepEqual(
+    spans.map(({ attributes }) => attributes['throughline.outcome']),
+    [undefined, undefined],
+  )
+  assert.equal(spans[1]?.attributes['throughline.attempt'], 2)
+})
+
+test('a loop that closes its stream ends as it would', async (t) => {
+  const { topic } = await start(t, ['one', 'two'])
+  const stream = await consume(textConsumer(t), [topic])
+  for await (const message of stream) {
+    await message.commit()
+    await stream.close()
+  }
+  const [span] = await processed(1)
+  assert.equal(span?.attributes['throughline.outcome'], 'accept')
+})
+
 test('a sink that gathers messages past 128 has the context of each', async (t) => {
   const values = Array.from({ length: 150 }, (_, index) => String(index))
   const { topic, sent } = await start(t, values)

@@ -47,8 +47,8 @@ interface Handed {
 
 /** Of a stream that is read otherwise than by listeners. */
 interface StreamState {
-  /** Iterators that have not ended. */
-  iterators: number
+  /** Iterators that have not ended, by what ends the message in hand of each. */
+  readonly iterators: Set<() => void>
   /** The listeners of what the stream is piped into. */
   readonly pipes: WeakSet<object>
 }
@@ -71,7 +71,11 @@ export function patchStream(
     'emit',
     (emit) =>
       function (...args) {
-        return args[0] === 'data' ? emitMessage(this, emit, args) : emit.apply(this, args)
+        const [event] = args
+        if (event === 'data') return emitMessage(this, emit, args)
+        // Who asks an iterator for no more, and does not leave it either, tells it in no other way.
+        if (event === 'close') for (const leave of states.get(this)?.iterators ?? []) leave()
+        return emit.apply(this, args)
       },
   )
   patches.wrap(
@@ -96,7 +100,7 @@ export function patchStream(
       function (this: MessagesStream, ...args) {
         const message = read.apply(this, args)
         // Otherwise it is read by the stream itself, to be emitted, or by an iterator.
-        if (message !== null && this.readableFlowing === false && !states.get(this)?.iterators) {
+        if (message !== null && this.readableFlowing === false && !states.get(this)?.iterators.size) {
           begin(this, message)?.end()
         }
         return message
@@ -120,7 +124,7 @@ export function patchStream(
   function stateOf(stream: MessagesStream): StreamState {
     let state = states.get(stream)
     if (state === undefined) {
-      state = { iterators: 0, pipes: new WeakSet() }
+      state = { iterators: new Set(), pipes: new WeakSet() }
       states.set(stream, state)
     }
     return state
@@ -128,10 +132,8 @@ export function patchStream(
 
   /** A message is in a loop's hands until the loop asks for the next one. */
   function patchIterator(stream: MessagesStream, iterator: object): void {
-    const state = stateOf(stream)
+    const { iterators } = stateOf(stream)
     let current: Handed | undefined
-    let isOver = false
-    state.iterators++
 
     const handed = (result: IteratorResult<unknown>) => {
       leave(undefined, false)
@@ -140,16 +142,15 @@ export function patchStream(
       if (result.done) over()
       return result
     }
-    const over = () => {
-      if (!isOver) state.iterators--
-      isOver = true
-    }
+    const over = () => void iterators.delete(abandon)
     const leave = (failure: unknown, isLeft: boolean) => {
       if (current === undefined) return
       letGo(current.processing)
       current.end(failure, isLeft)
       current = undefined
     }
+    const abandon = () => leave(undefined, true)
+    iterators.add(abandon)
     patches.wrapOwn(
       iterator,
       'next',

@@ -10,6 +10,8 @@ export type Method = (this: any, ...args: any[]) => any
 /** Our own wrappers: what wraps a method beside them is somebody else's instrumentation. */
 const own = new WeakSet<object>()
 
+type OnMade = (instance: object, args: readonly unknown[]) => void
+
 /** The methods of a client that are wrapped. */
 export interface Patches {
   /**
@@ -20,12 +22,11 @@ export interface Patches {
   wrap(target: object | undefined, name: string | symbol, make: (original: Method) => Method): void
   /** The same for one object that the client has made: it is not given back, its original runs alone once disabled. */
   wrapOwn(target: object, name: string | symbol, make: (original: Method) => Method): void
-  /** Calls `onMade` with each instance of a class that the application makes from now on, until `restore`. */
-  construct(
-    target: object,
-    name: string | symbol,
-    onMade: (instance: object, args: readonly unknown[]) => void,
-  ): void
+  /**
+   * Calls `onMade` with each instance of a class that the application makes from now on, until `restore`. Of a class that
+   * was followed before, the first `onMade`.
+   */
+  construct(target: object, name: string | symbol, onMade: OnMade): void
   /** Whether another instrumentation has wrapped one of a class's methods that ours leaves as they are; warned of. */
   isLeftToAnother(target: object, ...names: readonly string[]): boolean
   /** Gives the originals back, where nobody has wrapped ours since. */
@@ -35,6 +36,8 @@ export interface Patches {
 /** `enabled`: asked at each call. `client` names it in warnings: `kafkajs`. */
 export function createPatches(client: string, enabled: () => boolean): Patches {
   const restores: (() => void)[] = []
+  /** By what they stand for: a class that two names lead to is one class. */
+  const followed = new WeakMap<object, Method>()
   const isDatadogs = datadogTraces(client, process.env)
 
   /** False where it cannot be replaced. */
@@ -42,6 +45,18 @@ export function createPatches(client: string, enabled: () => boolean): Patches {
     const undo = put(target, name, original, wrapper)
     if (undo !== undefined) restores.push(undo)
     return undo !== undefined
+  }
+
+  function following(original: Method, onMade: OnMade): Method {
+    const wrapped = new Proxy(original, {
+      construct(inner, args, newTarget) {
+        const instance: object = Reflect.construct(inner, args, newTarget)
+        if (enabled()) guarded(`a new ${client}`, () => onMade(instance, args))
+        return instance
+      },
+    })
+    followed.set(original, wrapped)
+    return wrapped
   }
 
   function wrapper(name: string | symbol, original: Method, traced: Method): Method {
@@ -76,13 +91,7 @@ export function createPatches(client: string, enabled: () => boolean): Patches {
     construct(target, name, onMade) {
       const original = methodOf(target, name)
       if (original === undefined) return
-      const wrapped = new Proxy(original, {
-        construct(inner, args, newTarget) {
-          const instance: object = Reflect.construct(inner, args, newTarget)
-          if (enabled()) guarded(`a new ${client}`, () => onMade(instance, args))
-          return instance
-        },
-      })
+      const wrapped = followed.get(original) ?? following(original, onMade)
       const isReplaced = replace(target, name, original, wrapped)
       // `kafka.constructor === Kafka` holds as it did.
       const { prototype } = original

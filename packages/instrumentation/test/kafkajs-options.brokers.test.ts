@@ -6,7 +6,7 @@ import { eventually, recordSpans } from '@throughline/testkit'
 import { messageContext } from '../src/index.ts'
 import type { ClientInstrumentationConfig } from '../src/options.ts'
 import { kafkajs } from './support/carriers/kafkajs.ts'
-import { consume, loadKafkaJs, setUp } from './support/kafkajs.ts'
+import { connected, consume, loadKafkaJs, setUp } from './support/kafkajs.ts'
 
 // What all clients have in common is tested for it too: *-every-client.brokers.test.ts.
 const { instrumentation, methods } = kafkajs
@@ -23,6 +23,18 @@ test('a version that is not known is left alone', () => {
   definition?.patch?.(module, '2.0.0-beta.1')
   assert.notDeepEqual(methods.now(), methods.originals)
   instrumentation.enable()
+})
+
+test('enabled again, it knows the server of clients that were made before', async (t) => {
+  const { kafka, topic } = await setUp(t)
+  instrumentation.disable()
+  instrumentation.enable()
+  recorder.reset()
+  const producer = await connected(t, kafka.producer())
+  await producer.send({ topic, messages: [{ value: 'one' }] })
+  const [span] = recorder.finished()
+  assert.equal(span?.attributes['server.address'], '127.0.0.1')
+  assert.equal(span?.attributes['messaging.client.id'], 'app')
 })
 
 test('of several messages with a send span each, none is told the offset of another', async (t) => {

@@ -94,6 +94,23 @@ test('a class that is followed makes the same instances, also of its own kinds',
   assert.equal(Client.prototype.constructor, Client)
 })
 
+test('a class that two modules export is one class, followed and followed again', () => {
+  const modules = [{ Client }, { Client }] as const
+  const patches = createPatches('client', () => true)
+  const follow = () => {
+    for (const module of modules) patches.construct(module, 'Client', () => {})
+    return modules[0].Client
+  }
+  const followed = follow()
+  assert.notEqual(followed, Client)
+  assert.equal(modules[1].Client, followed)
+  assert.equal(new modules[1].Client().constructor, followed)
+  patches.restore()
+  assert.deepEqual(modules, [{ Client }, { Client }])
+  assert.equal(follow(), followed)
+  patches.restore()
+})
+
 test('a fault in what follows a class does not reach who makes an instance', () => {
   const module = { Client }
   const patches = createPatches('client that is followed', () => true)

@@ -34,6 +34,9 @@ export interface KafkaSettings {
   readonly autoCommit?: false
 }
 
+/** What instances of `Kafka` were made with; they outlast the instrumentation's being disabled. */
+const shared = new WeakMap<object, unknown>()
+
 type TextSettings = Omit<KafkaSettings, 'autoCommit'>
 
 /**
@@ -45,8 +48,6 @@ export function patchKafka(
   settingsOf: (common: unknown, options: unknown) => KafkaSettings,
   { patches, scope, config, isEnabled }: Tracing<ClientInstrumentationConfig>,
 ): void {
-  const shared = new WeakMap<object, unknown>()
-
   function clientOf(kafkaClient: object, options: unknown) {
     const { broker, clientId, groupId, autoCommit } = settingsOf(shared.get(kafkaClient), options)
     const connection: Attributes = serverAttributes(broker, KAFKA_PORT)

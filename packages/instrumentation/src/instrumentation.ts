@@ -8,7 +8,6 @@ import { registeredTracers, type Scope } from '@throughline/core/tracing'
 import { guarded, warnOnce } from './guard.ts'
 import type { ClientInstrumentationConfig } from './options.ts'
 import { createPatches, type Patches } from './patches.ts'
-
 import { version } from './version.ts'
 
 /** Which client, and which of its versions. */

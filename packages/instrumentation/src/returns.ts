@@ -18,7 +18,8 @@ export interface Returned extends Omit<Routed, 'mandatory' | 'returned'> {
   readonly replyText: string
 }
 
-const SENT: PublishResult<Error> = { ok: true }
+/** The result of a send of which nothing more is told. */
+export const SENT: PublishResult<Error> = { ok: true }
 
 /**
  * AMQP gives a message back without saying which one it is. No two sends have the same context, and what has one that the

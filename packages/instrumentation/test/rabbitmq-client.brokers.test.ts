@@ -182,6 +182,21 @@ describe('rabbitmq-client', () => {
   )
 
   test(
+    'parameters of an own class are read by its getters',
+    onBroker(async ({ connection, queue, closing }) => {
+      const orders = await queue()
+      class Params {
+        readonly #atOnce = 2
+        readonly queue = orders
+        get concurrency() {
+          return this.#atOnce
+        }
+      }
+      assert.equal(closing(connection.createConsumer(new Params(), () => {})).concurrency, 2)
+    }),
+  )
+
+  test(
     'the same parameters may serve consumers and a channel by itself, and are read as they are then',
     onBroker(async ({ connection, queue, closing }, spans) => {
       const orders = await queue()

@@ -6,7 +6,7 @@ import { errorOf, guarded } from '../guard.ts'
 import { type HeaderRecord, headersOf, withHeaders } from '../headers.ts'
 import type { Method, Patches } from '../patches.ts'
 import { routeName } from '../rabbitmq.ts'
-import { confirmed, noteReturn, type Returned, type Routed } from '../returns.ts'
+import { confirmed, noteReturn, type Returned, type Routed, SENT } from '../returns.ts'
 import type { Send } from '../sends.ts'
 
 /** As far as they are read here. */
@@ -32,7 +32,6 @@ interface ReturnedMessage {
   readonly fields: Pick<Returned, 'exchange' | 'routingKey' | 'replyText'>
   readonly properties: PublishOptions
 }
-const SENT: PublishResult<Error> = { ok: true }
 
 /** Wraps `publish` of channels and of confirm channels, through which `sendToQueue` goes too. */
 export function patchPublish(

@@ -1,4 +1,5 @@
 import type { PublishResult } from '@throughline/core'
+import { whenAnswered } from '../answers.ts'
 import { copyWith } from '../copy.ts'
 import { errorOf, guarded } from '../guard.ts'
 import { headersOf, isReadable, withHeaders } from '../headers.ts'
@@ -133,20 +134,11 @@ function ended(
   call: () => Promise<readonly RecordMetadata[]>,
   { count, end }: Traced,
 ): Promise<readonly RecordMetadata[]> {
-  const failed = (error: unknown): never => {
-    end({ ok: false, error: errorOf(error) })
-    throw error
-  }
-  let answer: Promise<readonly RecordMetadata[]>
-  try {
-    answer = call()
-  } catch (error) {
-    return failed(error)
-  }
-  return answer.then((records) => {
-    end(guarded('kafkajs answer', () => placeOf(records, count)) ?? { ok: true })
-    return records
-  }, failed)
+  return whenAnswered(
+    call,
+    (records) => end(guarded('kafkajs answer', () => placeOf(records, count)) ?? { ok: true }),
+    (error) => end({ ok: false, error: errorOf(error) }),
+  )
 }
 
 /** Where the one message of a call went; of several, each partition's answer tells of its first message alone. */

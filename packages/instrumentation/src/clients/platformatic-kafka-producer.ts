@@ -1,5 +1,6 @@
 import { type Context, context as contexts } from '@opentelemetry/api'
 import type { PublishResult } from '@throughline/core'
+import { whenAnswered } from '../answers.ts'
 import { copyWith } from '../copy.ts'
 import { errorOf, guarded, warnOnce } from '../guard.ts'
 import type { Outgoing } from '../outgoing.ts'
@@ -12,6 +13,7 @@ import {
   headerList,
   isMessage,
   type KafkaMessage,
+  NOT_KNOWN,
   readable,
   withHop,
 } from './platformatic-kafka-message.ts'
@@ -152,8 +154,6 @@ export function patchProducer(
   }
 }
 
-const NOT_KNOWN = new Uint8Array()
-
 /** Null for a tombstone. */
 function bodyOf(value: unknown, writesTombstones: boolean): string | Uint8Array | null {
   if (value !== null && value !== undefined) return readable(value) ?? NOT_KNOWN
@@ -197,20 +197,11 @@ function calledBack({ options, end }: Started, callback: Method, call: (ended: M
 }
 
 function promised({ options, end }: Started, call: () => Promise<SendResult>): Promise<SendResult> {
-  const failed = (error: unknown): never => {
-    end({ ok: false, error: errorOf(error) })
-    throw error
-  }
-  let answer: Promise<SendResult>
-  try {
-    answer = call()
-  } catch (error) {
-    return failed(error)
-  }
-  return answer.then((result) => {
-    end(resultOf(null, result, options.messages.length === 1))
-    return result
-  }, failed)
+  return whenAnswered(
+    call,
+    (result) => end(resultOf(null, result, options.messages.length === 1)),
+    (error) => end({ ok: false, error: errorOf(error) }),
+  )
 }
 
 function resultOf(error: unknown, result: SendResult | undefined, isOne: boolean): PublishResult<Error> {

@@ -12,6 +12,7 @@ import {
   headersIn,
   isMessage,
   type KafkaMessage,
+  NOT_KNOWN,
   readable,
 } from './platformatic-kafka-message.ts'
 
@@ -246,8 +247,6 @@ export function patchStream(
 function isRead(message: unknown): message is ReadMessage {
   return isMessage(message) && 'offset' in message && typeof message.offset === 'bigint'
 }
-
-const NOT_KNOWN = new Uint8Array()
 
 function deliveryOf(message: ReadMessage, attempt: number): Delivery {
   const { topic, partition, offset, timestamp, headers, headerEntries, key, value } = message

@@ -1,4 +1,5 @@
 import { unixMs } from '@throughline/core/tracing'
+import { whenAnswered } from '../answers.ts'
 import type { TracedConnection } from '../connections.ts'
 import { errorOf, guarded } from '../guard.ts'
 import { type HeaderRecord, headersOf, withHeaders } from '../headers.ts'
@@ -150,26 +151,15 @@ function sendOf(
 /** Publishes, and ends the span with what became of it. */
 function ended<Answer>(send: TracedSend, publish: () => Promise<Answer>): Promise<Answer> {
   const { sending } = send
-  const failed = (error: unknown) => send.end({ ok: false, error: errorOf(error) })
-  let answer: Promise<Answer>
-  try {
-    answer = publish()
-  } catch (error) {
-    failed(error)
-    throw error
-  }
-  return answer.then(
-    (value) => {
+  return whenAnswered(
+    publish,
+    () => {
       const endMs = unixMs()
       const end = () => send.end(confirmed(sending), endMs)
       if (sending.mandatory) setImmediate(end)
       else end()
-      return value
     },
-    (error: unknown) => {
-      failed(error)
-      throw error
-    },
+    (error) => send.end({ ok: false, error: errorOf(error) }),
   )
 }
 

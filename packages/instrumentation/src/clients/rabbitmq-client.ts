@@ -160,7 +160,7 @@ function patchConnection({ prototype }: Class, tracing: Tracing<ClientInstrument
           return createConsumer.call(this, params, handler, ...rest)
         }
         // Read as the application's, and no other's: it may give the same ones to a channel.
-        const own = new Proxy(params, {})
+        const own = new Proxy(params, { get: (given, name) => Reflect.get(given, name) })
         consumers.add(own)
         // The broker may name the queue, anew with each connection.
         const queueOf = (): string => consumer.queue || params.queue

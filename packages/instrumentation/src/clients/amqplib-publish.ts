@@ -126,15 +126,10 @@ export function patchPublish(
       // For the client to refuse.
       if (given && typeof given !== 'object') return undefined
       const headers = withInherited(given)
+      const to = String(exchange ?? '')
       const key = String(routingKey ?? '')
-      const route = {
-        exchange: String(exchange ?? ''),
-        routingKey: key,
-        messageId,
-        mandatory: Boolean(mandatory),
-      }
       const send = connectionOf(channel.connection).sends.one({
-        destination: routeName(route.exchange, key),
+        destination: routeName(to, key),
         headers: headersOf(headers),
         contentType,
         body: content,
@@ -145,11 +140,15 @@ export function patchPublish(
       if (send === undefined) return undefined
       const { hop, end } = send
       const sent = hop === null ? headers : withHeaders(headers, hop)
-      const copy =
-        hop === null
-          ? options
-          : (guarded('the options of a message', () => copyWith(options ?? {}, { headers: sent })) ?? options)
-      return { ...route, headers: sent, options: copy, end }
+      return {
+        exchange: to,
+        routingKey: key,
+        messageId,
+        mandatory: Boolean(mandatory),
+        headers: sent,
+        options: hop === null ? options : withOwnHeaders(options, sent),
+        end,
+      }
     })
   }
 }
@@ -180,6 +179,11 @@ function returnedOf({ fields, properties }: ReturnedMessage): Returned {
 
 function failed(error: unknown): PublishResult<Error> {
   return { ok: false, error: errorOf(error) }
+}
+
+/** Options that cannot be copied go as they are: the span has begun, and ends with the message. */
+function withOwnHeaders(options: PublishOptions | null | undefined, headers: PublishOptions['headers']) {
+  return guarded('the copy of a message', () => copyWith(options ?? {}, { headers })) ?? options
 }
 
 /** amqplib sends what an application's headers inherit, too, where it can be listed. */

@@ -1,8 +1,8 @@
 import { isWrapped } from '@opentelemetry/instrumentation'
 import { isTraced } from '@throughline/core'
-import { used } from './first-use.ts'
 import { guarded, warnOnce } from './guard.ts'
 import { datadogTraces } from './rivals.ts'
+import { used } from './set-up/first-use.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: a wrapper passes on whatever its original takes and gives
 export type Method = (this: any, ...args: any[]) => any

@@ -1,13 +1,13 @@
 import { context as contexts } from '@opentelemetry/api'
 import type { PublishResult } from '@throughline/core'
-import type { TracedConnection } from '../connections.ts'
-import { copyWith } from '../copy.ts'
 import { errorOf, guarded } from '../guard.ts'
-import { type HeaderRecord, headersOf, withHeaders } from '../headers.ts'
+import { copyWith } from '../messages/copy.ts'
+import { type HeaderRecord, headersOf, withHeaders } from '../messages/headers.ts'
+import type { Send } from '../messages/sends.ts'
 import type { Method, Patches } from '../patches.ts'
-import { routeName } from '../rabbitmq.ts'
-import { confirmed, noteReturn, type Returned, type Routed, SENT } from '../returns.ts'
-import type { Send } from '../sends.ts'
+import type { TracedConnection } from '../systems/connections.ts'
+import { routeName } from '../systems/rabbitmq.ts'
+import { confirmed, noteReturn, type Returned, type Routed, SENT } from '../systems/returns.ts'
 
 /** As far as they are read here. */
 export interface Channels {

@@ -1,9 +1,9 @@
 import type { Delivery, Message, Position } from '@throughline/core'
-import type { Attempts } from '../attempts.ts'
-import { copyWith } from '../copy.ts'
 import { guarded } from '../guard.ts'
-import { headersOf } from '../headers.ts'
-import { type Outcomes, type Processes, type Processing, runHandler } from '../processes.ts'
+import type { Attempts } from '../messages/attempts.ts'
+import { copyWith } from '../messages/copy.ts'
+import { headersOf } from '../messages/headers.ts'
+import { type Outcomes, type Processes, type Processing, runHandler } from '../messages/processes.ts'
 import { contentTypeOf, type KafkaMessage } from './kafkajs-message.ts'
 
 interface ReadMessage extends KafkaMessage {

@@ -1,11 +1,11 @@
 import type { PublishResult } from '@throughline/core'
-import { whenAnswered } from '../answers.ts'
-import { copyWith } from '../copy.ts'
 import { errorOf, guarded } from '../guard.ts'
-import { headersOf, isReadable, withHeaders } from '../headers.ts'
-import type { Outgoing } from '../outgoing.ts'
+import { whenAnswered } from '../messages/answers.ts'
+import { copyWith } from '../messages/copy.ts'
+import { headersOf, isReadable, withHeaders } from '../messages/headers.ts'
+import type { Outgoing } from '../messages/outgoing.ts'
+import type { Hop, Sends } from '../messages/sends.ts'
 import type { Patches } from '../patches.ts'
-import type { Hop, Sends } from '../sends.ts'
 import { contentTypeOf, type KafkaMessage } from './kafkajs-message.ts'
 
 interface TopicMessages {

@@ -1,13 +1,13 @@
 import type { EventEmitter } from 'node:events'
 import type { Attributes } from '@opentelemetry/api'
-import { type Attempts, createAttempts } from '../attempts.ts'
 import { warnOnce } from '../guard.ts'
 import type { Tracing } from '../instrumentation.ts'
-import { mqtt, mqttPort } from '../mqtt.ts'
+import { type Attempts, createAttempts } from '../messages/attempts.ts'
+import { createProcesses, type Processes } from '../messages/processes.ts'
+import { createSends, type Send, type Sends } from '../messages/sends.ts'
 import type { ClientInstrumentationConfig } from '../options.ts'
-import { createProcesses, type Processes } from '../processes.ts'
-import { createSends, type Send, type Sends } from '../sends.ts'
-import { createTopicFilters, type TopicFilters } from '../topic-filters.ts'
+import { mqtt, mqttPort } from '../systems/mqtt.ts'
+import { createTopicFilters, type TopicFilters } from '../systems/topic-filters.ts'
 
 /** A client of MQTT.js 4 and 5, as far as it is read here. */
 export interface MqttClient extends EventEmitter {

@@ -1,9 +1,9 @@
 import { context as contexts } from '@opentelemetry/api'
 import { errorOf, guarded } from '../guard.ts'
-import { headersOf, withHeaders } from '../headers.ts'
-import type { Published, PublishPacket } from '../mqtt.ts'
+import { headersOf, withHeaders } from '../messages/headers.ts'
+import type { Hop, Send } from '../messages/sends.ts'
 import type { Method } from '../patches.ts'
-import type { Hop, Send } from '../sends.ts'
+import type { Published, PublishPacket } from '../systems/mqtt.ts'
 import type { MqttClient, MqttProperties, TracedClient, TracedClients } from './mqtt-client.ts'
 
 interface PublishOptions {

@@ -1,8 +1,8 @@
 import { type Header, headerText } from '@throughline/core'
 import type { InjectedContext } from '@throughline/core/tracing'
-import { copyWith } from '../copy.ts'
-import { type HeaderRecord, headersOf, isReadable, withHeaders } from '../headers.ts'
-import type { Hop } from '../sends.ts'
+import { copyWith } from '../messages/copy.ts'
+import { type HeaderRecord, headersOf, isReadable, withHeaders } from '../messages/headers.ts'
+import type { Hop } from '../messages/sends.ts'
 
 type HeaderMap = ReadonlyMap<unknown, unknown>
 

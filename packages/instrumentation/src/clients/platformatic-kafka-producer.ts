@@ -1,11 +1,11 @@
 import { type Context, context as contexts } from '@opentelemetry/api'
 import type { PublishResult } from '@throughline/core'
-import { whenAnswered } from '../answers.ts'
-import { copyWith } from '../copy.ts'
 import { errorOf, guarded, warnOnce } from '../guard.ts'
-import type { Outgoing } from '../outgoing.ts'
+import { whenAnswered } from '../messages/answers.ts'
+import { copyWith } from '../messages/copy.ts'
+import type { Outgoing } from '../messages/outgoing.ts'
+import type { Hop, Sends } from '../messages/sends.ts'
 import type { Method, Patches } from '../patches.ts'
-import type { Hop, Sends } from '../sends.ts'
 import {
   contentTypeOf,
   type HeaderForm,

@@ -1,11 +1,11 @@
 import type { Readable } from 'node:stream'
 import { type Delivery, type Header, isTraced } from '@throughline/core'
-import type { Attempts } from '../attempts.ts'
 import { errorOf, guarded } from '../guard.ts'
-import { letGo, take } from '../in-hands.ts'
-import { callListeners, follow } from '../listeners.ts'
+import type { Attempts } from '../messages/attempts.ts'
+import { letGo, take } from '../messages/in-hands.ts'
+import { callListeners, follow } from '../messages/listeners.ts'
+import { type Processes, type Processing, wasHandedOver } from '../messages/processes.ts'
 import type { Method, Patches } from '../patches.ts'
-import { type Processes, type Processing, wasHandedOver } from '../processes.ts'
 import {
   contentTypeOf,
   headerList,

@@ -1,13 +1,13 @@
 import { unixMs } from '@throughline/core/tracing'
-import { whenAnswered } from '../answers.ts'
-import type { TracedConnection } from '../connections.ts'
 import { errorOf, guarded } from '../guard.ts'
-import { type HeaderRecord, headersOf, withHeaders } from '../headers.ts'
+import { whenAnswered } from '../messages/answers.ts'
+import { type HeaderRecord, headersOf, withHeaders } from '../messages/headers.ts'
+import type { Send } from '../messages/sends.ts'
 import type { ClientInstrumentationConfig } from '../options.ts'
 import type { Patches } from '../patches.ts'
-import { routeName } from '../rabbitmq.ts'
-import { confirmed, noteReturn, type Returned, type Routed } from '../returns.ts'
-import type { Send } from '../sends.ts'
+import type { TracedConnection } from '../systems/connections.ts'
+import { routeName } from '../systems/rabbitmq.ts'
+import { confirmed, noteReturn, type Returned, type Routed } from '../systems/returns.ts'
 
 const SENDING = Symbol('throughline sending')
 

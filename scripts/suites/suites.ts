@@ -37,7 +37,7 @@ export const suites: readonly Suite[] = [
   {
     name: 'brokers',
     brokers: true,
-    limitMinutes: 10,
+    limitMinutes: 13,
     files: (all) => all.filter((file) => ofPackage(file) && isKind(file, 'brokers')),
   },
   {
@@ -49,7 +49,7 @@ export const suites: readonly Suite[] = [
   {
     name: 'integration',
     brokers: true,
-    limitMinutes: 10,
+    limitMinutes: 12,
     files: (all) =>
       all.filter((file) => inside(file, 'tests') && !inside(file, 'tests/interop', 'tests/conformance')),
   },

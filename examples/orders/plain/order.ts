@@ -89,6 +89,10 @@ const later = setInterval(() => {
 }, RETRY_MS)
 
 const server = createServer((request, response) => void handle(request, response))
+server.on('error', (error) => {
+  log(error.message)
+  process.exit(1)
+})
 server.listen(Number(values.port), '127.0.0.1', () => log(`listening on 127.0.0.1:${values.port}`))
 
 await ended()

@@ -53,9 +53,6 @@ export function readable(value: unknown): string | Uint8Array | undefined {
   return isReadable(value) ? value : undefined
 }
 
-/** The body of a message whose value is the application's own. */
-export const NOT_KNOWN = new Uint8Array()
-
 /** What a producer's serializers take: its own header names and values are of these types, so that ours have to be. */
 export interface HeaderForm {
   readonly names: 'text' | 'bytes'

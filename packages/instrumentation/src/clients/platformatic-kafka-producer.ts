@@ -3,7 +3,7 @@ import type { PublishResult } from '@throughline/core'
 import { errorOf, guarded, warnOnce } from '../guard.ts'
 import { whenAnswered } from '../messages/answers.ts'
 import { copyWith } from '../messages/copy.ts'
-import type { Outgoing } from '../messages/outgoing.ts'
+import { NOT_KNOWN, type Outgoing } from '../messages/outgoing.ts'
 import type { Hop, Sends } from '../messages/sends.ts'
 import type { Method, Patches } from '../patches.ts'
 import {
@@ -13,7 +13,6 @@ import {
   headerList,
   isMessage,
   type KafkaMessage,
-  NOT_KNOWN,
   readable,
   withHop,
 } from './platformatic-kafka-message.ts'

@@ -4,6 +4,7 @@ import { errorOf, guarded } from '../guard.ts'
 import type { Attempts } from '../messages/attempts.ts'
 import { letGo, take } from '../messages/in-hands.ts'
 import { callListeners, follow } from '../messages/listeners.ts'
+import { NOT_KNOWN } from '../messages/outgoing.ts'
 import { type Processes, type Processing, wasHandedOver } from '../messages/processes.ts'
 import type { Method, Patches } from '../patches.ts'
 import {
@@ -12,7 +13,6 @@ import {
   headersIn,
   isMessage,
   type KafkaMessage,
-  NOT_KNOWN,
   readable,
 } from './platformatic-kafka-message.ts'
 

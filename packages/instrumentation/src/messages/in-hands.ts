@@ -9,7 +9,12 @@ const contexts = new Map<string, Context>()
 /** Loops may be left without a word, their streams never closed. The oldest are forgotten. */
 const MAX_MESSAGES = 10_000
 
-export function take({ process: { hop }, context }: Processing): void {
+/** As much of a processing as has to be known of it. */
+export interface Held extends Pick<Processing, 'context'> {
+  readonly process: Pick<Processing['process'], 'hop'>
+}
+
+export function take({ process: { hop }, context }: Held): void {
   const spanId = hop?.spanContext?.spanId
   if (spanId === undefined) return
   for (const oldest of contexts.keys()) {
@@ -19,7 +24,7 @@ export function take({ process: { hop }, context }: Processing): void {
   contexts.set(spanId, context)
 }
 
-export function letGo({ process: { hop }, context }: Processing): void {
+export function letGo({ process: { hop }, context }: Held): void {
   const spanId = hop?.spanContext?.spanId
   if (spanId !== undefined && contexts.get(spanId) === context) contexts.delete(spanId)
 }

@@ -55,7 +55,7 @@ interface Requirer {
  * required, it is required once more through the hook that there is by then.
  */
 function onFirst(names: readonly string[], found: () => void): (url: string) => void {
-  const { prototype } = Module as unknown as { readonly prototype: Requirer }
+  const { prototype } = Module as { readonly prototype: Requirer }
   const { require } = prototype
   let isWaiting = true
   /** How many calls of `require` are under way, and how many were when it was found. */

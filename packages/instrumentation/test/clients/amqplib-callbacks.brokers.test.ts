@@ -17,9 +17,7 @@ describe('amqplib: its callback API', () => {
   test('has the same spans', () =>
     withSpans(async (spans) => {
       const connection = await opened()
-      const channel = await new Promise<Channel>((resolve, reject) => {
-        connection.createChannel((error, made) => (error ? reject(error) : resolve(made)))
-      })
+      const channel = await promisify<Channel>(connection.createChannel).call(connection)
       const orders = `orders-${randomUUID()}`
       await new Promise((resolve) => channel.assertQueue(orders, { exclusive: true }, resolve))
       await new Promise((resolve) => {
@@ -40,9 +38,7 @@ describe('amqplib: its callback API', () => {
   test('confirms, and answers get by a callback', () =>
     withSpans(async (spans) => {
       const connection = await opened()
-      const channel = await new Promise<ConfirmChannel>((resolve, reject) => {
-        connection.createConfirmChannel((error, made) => (error ? reject(error) : resolve(made)))
-      })
+      const channel = await promisify<ConfirmChannel>(connection.createConfirmChannel).call(connection)
       const orders = `orders-${randomUUID()}`
       await new Promise((resolve) => channel.assertQueue(orders, { exclusive: true }, resolve))
       const confirmed = await new Promise((resolve) => {
@@ -72,9 +68,7 @@ describe('amqplib: its callback API', () => {
   test('takes calls without options and without callbacks as it did', () =>
     withSpans(async (spans) => {
       const connection = await opened()
-      const channel = await new Promise<ConfirmChannel>((resolve, reject) => {
-        connection.createConfirmChannel((error, made) => (error ? reject(error) : resolve(made)))
-      })
+      const channel = await promisify<ConfirmChannel>(connection.createConfirmChannel).call(connection)
       const orders = `orders-${randomUUID()}`
       await new Promise((resolve) => channel.assertQueue(orders, { exclusive: true }, resolve))
       const bodies: string[] = []
